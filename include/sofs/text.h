@@ -15,14 +15,16 @@
 void text_add_markdown(struct strbuf *sb, const char *markdown);
 
 /* questions/<id>/body.md: front matter (title and tags as JSON strings), one empty line, the text.
- * Without text the file ends after that empty line... see render.c for the exact form. */
+ * Without text the file ends after that empty line. The exact forms: docs/design/formats.md. */
 void text_render_body(struct strbuf *sb, const struct question *q);
 /* answers/<id>.md: the text and nothing else. */
 void text_render_answer(struct strbuf *sb, const struct answer *a);
 /* comments.md and <id>.comments.md. Nothing is added for no comments. */
 void text_render_comments(struct strbuf *sb, const struct comment *comments, size_t nr);
 
-/* A JSON string with its quotes; non-ASCII stays as it is, control characters are escaped. */
+/* A JSON string with its quotes, which YAML reads as the same string: control characters, and the few
+ * others that YAML does not take as they are, are escaped; other non-ASCII stays. Invalid UTF-8 becomes
+ * U+FFFD. */
 void text_add_json_string(struct strbuf *sb, const char *s);
 
 /* A name from the server as a file name: `/`, NUL, control characters, `%`, and names that are just
@@ -36,12 +38,17 @@ bool text_parse_name(struct strbuf *sb, const char *file_name);
 bool text_parse_id(const char *s, size_t len, int64_t *ret);
 
 /* Names that editors, file managers, version control and search tools probe for everywhere, and that no
- * team's tag will be asked of the server for: hidden names, `RCS`, `CVS`, `4913`, `autorun.inf`, …
- * (editors-and-tools.md, sections 4, 6, 7 and 9). */
+ * team's tag will be asked of the server for: hidden names except those that start with `.net`, `RCS`,
+ * `CVS`, `4913`, `autorun.inf`, … Only for names that are in no listing: a listed tag wins. */
 bool text_is_probe_name(const char *name);
+/* Whether the service could have a tag of this (decoded) name: at most 35 UTF-16 units, nothing that it
+ * forbids, no ASCII upper case. Also only for names that are in no listing; a file name with an escape
+ * in it can only come from one. */
+bool text_can_be_tag(const char *name);
 
 /* Decodes HTML entities exactly once, in one pass from left to right, in place: &lt; &gt; &amp; &quot;
  * &#N; &#xN; and nothing else. References to NUL, surrogates or beyond U+10FFFF stay as they are. */
 void text_decode_entities(char *s);
-/* Replaces every invalid UTF-8 sequence (overlong, surrogate, truncated, beyond U+10FFFF) by U+FFFD. Appends. */
+/* Appends the bytes with every invalid UTF-8 sequence (overlong, surrogate, truncated, beyond U+10FFFF)
+ * replaced by U+FFFD. NUL is a valid character and stays. */
 void text_add_clean_utf8(struct strbuf *sb, const char *s, size_t len);
