@@ -75,6 +75,8 @@ int private_dir(const char *path)
 
 	if (!copy)
 		return -ENOMEM;
+	if (!*path)
+		return -ENOENT;
 	for (char *p = copy + 1; *p; p++) {
 		if (*p != '/')
 			continue;

@@ -53,11 +53,13 @@ void errors_add(int err, const char *path, const char *tried, const char *said, 
 	for (unsigned char *p = (unsigned char *)sb.buf; *p; p++)
 		if (*p < 0x20 || *p == 0x7f)
 			*p = ' ';
+	log_hide_secret(sb.buf);
 	pthread_mutex_lock(&lock);
 	counted++;
 	for (unsigned long i = added; i > 0 && added - i < 16; i--) {
 		l = &ring[(i - 1) % KEPT_LINES];
-		if (l->at_s + REPEAT_S > now && l->err == err && !strcmp(l->text, sb.buf)) {
+		if (l->at_s + REPEAT_S > now && l->err == err && l->text &&
+		    !strcmp(l->text, sb.buf)) {
 			l->again++;
 			pthread_mutex_unlock(&lock);
 			return;

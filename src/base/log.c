@@ -79,6 +79,13 @@ static void hide_secret_locked(char *line)
 	}
 }
 
+void log_hide_secret(char *text)
+{
+	pthread_mutex_lock(&lock);
+	hide_secret_locked(text);
+	pthread_mutex_unlock(&lock);
+}
+
 /* One line stays one line: control characters of foreign text become spaces. */
 static void flatten(char *line)
 {

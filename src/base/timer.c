@@ -6,6 +6,8 @@
 
 #include <sofs/base/clock.h>
 
+enum { MAX_WAIT_MS = 3600 * 1000 };
+
 /* A sorted list would be enough for ten waiting readers but not for ten thousand: due times are
  * nearly always "now + timeout", so insertion from the end finds its place at once. */
 struct timers {
@@ -33,10 +35,13 @@ static void *timers_main(void *arg)
 		now = clock_mono_ms();
 		if (t->due_ms > now) {
 			struct timespec until;
-			uint64_t ns;
+			uint64_t ns, wait_ms = t->due_ms - now;
 
+			/* Far ones are looked at again now and then: no overflow below. */
+			if (wait_ms > MAX_WAIT_MS)
+				wait_ms = MAX_WAIT_MS;
 			clock_gettime(CLOCK_MONOTONIC, &until);
-			ns = (uint64_t)until.tv_nsec + (t->due_ms - now) * 1000000;
+			ns = (uint64_t)until.tv_nsec + wait_ms * 1000000;
 			until.tv_sec += (time_t)(ns / 1000000000);
 			until.tv_nsec = (long)(ns % 1000000000);
 			pthread_cond_timedwait(&ts->wake, &ts->lock, &until);

@@ -16,6 +16,8 @@ enum log_level log_get_level(void);
 /* `path` only for LOG_TO_FILE (appended, created 0600). 0 or -errno with the target unchanged. */
 _must_check_ int log_set_target(enum log_target target, const char *path);
 void log_set_secret(const char *secret); /* copied; NULL forgets it */
+/* Does the same to a text that goes elsewhere than to the log: in place, it never grows. */
+void log_hide_secret(char *text);
 void log_write(enum log_level level, const char *component, const char *fmt, ...) _printf_(3, 4);
 
 #define log_error(component, ...)   log_write(LOG_LEVEL_ERROR, component, __VA_ARGS__)
