@@ -28,7 +28,7 @@ void text_render_comments(struct strbuf *sb, const struct comment *comments, siz
 void text_add_json_string(struct strbuf *sb, const char *s);
 
 /* A name from the server as a file name: `/`, NUL, control characters, `%`, and names that are just
- * `.` or `..`, become %XX (interface.md, section 2). False, with nothing added, if the name is empty or
+ * `.` or `..`, become %XX (docs/design/formats.md). False, with nothing added, if the name is empty or
  * would be longer than 255 bytes: it has to be left out. `len` bytes, which may include NUL. */
 bool text_add_name(struct strbuf *sb, const char *name, size_t len);
 /* The inverse. False (content of sb undefined beyond its old length) if `file_name` is not something
