@@ -105,6 +105,7 @@ struct api_item {
 struct api_page {
 	const struct api_item *items;
 	size_t nr_items;
+	size_t nr_dropped; /* items left out because they were no valid JSON objects */
 	bool has_more;
 	int64_t total;         /* -1: not asked */
 	int64_t server_time_s; /* Date of the response; 0: none */

@@ -6,7 +6,8 @@
  * Nothing blocks. What is here is answered at once; what is not starts or joins a flight, parks the caller's
  * waiter on it and returns -EINPROGRESS. When the flight moves or ends, the waiter's callback runs (in the
  * network thread, no lock held) and the caller asks again from the start: the answer is then here, or
- * another flight is needed, or the failure was handed to the callback.
+ * another flight is needed, or the failure was handed to the callback. A NULL waiter is not parked; the flight starts
+ * all the same.
  *
  * All functions are safe from any thread; call with no lock held that a callback could take.
  * Errors: as interface.md section 5; -ENOENT is certain (the server, or a complete listing, says so). */
@@ -20,12 +21,14 @@
 #include <sofs/base/blob.h>
 #include <sofs/base/errors.h>
 #include <sofs/base/list.h>
+#include <sofs/base/timer.h>
 
 struct store;
 
 struct store_config {
-	size_t memory_bytes; /* bound for texts: rendered and compressed together */
-	uint64_t list_limit; /* questions, or tags, that a listing fetches at most */
+	struct timers *timers; /* borrowed */
+	size_t memory_bytes;   /* bound for texts: rendered and compressed together */
+	uint64_t list_limit;   /* questions, or tags, that a listing fetches at most */
 	bool is_public; /* a public site: listings by activity, newest first, and never the whole */
 	unsigned concurrency; /* pages of a listing in flight */
 	unsigned timeout_s;   /* how long a flight may wait for the server without progress */
@@ -85,7 +88,8 @@ typedef void (*store_news_fn)(void *userdata, const struct store_change *change)
 _must_check_ int store_new(const struct store_config *config, struct api *api, struct store **ret);
 void store_set_news(struct store *st, store_news_fn fn,
 		    void *userdata); /* before the first request */
-void store_free(struct store *st);   /* after api_free(), so that no callback can come */
+/* After api_free() and timers_free(), so that no callback can come. */
+void store_free(struct store *st);
 
 /* Takes a parked waiter back. True: its wake will not run. False: it ran or is running. */
 bool store_cancel(struct store *st, struct store_waiter *w);

@@ -1,0 +1,584 @@
+/* Listings of questions: all of them, or those of one tag.
+ *
+ * The API pages by offset over a live list, so a naive walk can miss what moved while it walked. Here:
+ *
+ *   1. PAGES. A window that new questions cannot enter (todate = T0, the server's time at the start) is read in the one
+ *      order that only deletions can shift (creation, ascending). The first page goes alone: it may be the only
+ *      one. With the second the `total` of the window is asked for, so that pages can then be fetched ahead,
+ *      `concurrency` at a time, and none is asked for beyond the end. Pages are taken in as they arrive.
+ *   2. TAIL. One request with min = T0 for what was created meanwhile.
+ *   3. VERIFY, only if the distinct questions seen are not as many as the total said: something was deleted
+ *      while we read, so that others slid over a page border and were missed, and some of what we have may be
+ *      gone. The total is asked again (of the window that begins with the oldest question seen: the same numbers,
+ *      but not the same request, which the server would answer from its cache), then pages are read backwards, from the newest,
+ *      until the rest, which was not confirmed, is as large as it must be. What was not confirmed in the
+ *      part read again is gone.
+ *
+ * Asking the total at the end instead would miss the case it is for: one question deleted that we have and one missed
+ * because of it leave the count right and the list wrong.
+ *
+ * Listings larger than `list_limit`, and all of public sites, are read by activity, newest first, and end at the
+ * limit. A failed page ends the listing for those who wait; whoever asks next goes on with the pages that are missing.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sofs/base/clock.h>
+#include <sofs/base/log.h>
+
+#include "internal.h"
+
+enum {
+	MAX_PAGES = 1000000,
+	MAX_BARREN = 2, /* pages in a row without anything new, although there are more */
+	RESUME_S = 600, /* a failed listing goes on with its old window for so long */
+};
+
+struct page_job {
+	struct listing *l;
+	enum { JOB_PAGE, JOB_TOTAL, JOB_TAIL, JOB_VERIFY_TOTAL, JOB_VERIFY } kind;
+	bool is_by_activity; /* as the listing was when it asked */
+	unsigned page;
+	/* what the answer brought, filled in without the lock */
+	struct entry **entries;
+	size_t nr_entries;
+};
+
+static void job_done(void *userdata, const struct failure *failure, const struct api_page *page);
+
+void listing_init(struct listing *l, struct store *st, uint32_t tag, bool is_refresh)
+{
+	*l = (struct listing){ .st = st, .tag = tag, .is_refresh = is_refresh, .total = -1 };
+	list_init(&l->waiters);
+}
+
+static void listing_forget(struct listing *l)
+{
+	map_release(&l->seen);
+	map_release(&l->confirmed);
+	free(l->done);
+	l->done = NULL;
+	l->done_bytes = 0;
+}
+
+void listing_release(struct listing *l)
+{
+	listing_forget(l);
+}
+
+bool listing_is_complete_locked(struct store *st, uint32_t tag)
+{
+	struct tagent *t = tag_get_locked(st, tag);
+
+	if (st->all.state == LIST_COMPLETE && !st->all.is_cut)
+		return true;
+	if (!tag)
+		return st->all.state == LIST_COMPLETE;
+	return t && t->listing && t->listing->state == LIST_COMPLETE;
+}
+
+static bool page_is_done(const struct listing *l, unsigned page)
+{
+	return page / 8 < l->done_bytes && (l->done[page / 8] & (1u << (page % 8)));
+}
+
+static int page_set_done(struct listing *l, unsigned page)
+{
+	if (page / 8 >= l->done_bytes) {
+		size_t bytes = page / 8 + 64;
+		unsigned char *p = realloc(l->done, bytes);
+
+		if (!p)
+			return -ENOMEM;
+		memset(p + l->done_bytes, 0, bytes - l->done_bytes);
+		l->done = p;
+		l->done_bytes = bytes;
+	}
+	l->done[page / 8] |= (unsigned char)(1u << (page % 8));
+	return 0;
+}
+
+static unsigned limit_pages(const struct listing *l)
+{
+	uint64_t n = (l->st->config.list_limit + API_PAGESIZE - 1) / API_PAGESIZE;
+
+	return n > MAX_PAGES ? MAX_PAGES : n ? (unsigned)n : 1;
+}
+
+static int ask_locked(struct listing *l, int kind, unsigned page)
+{
+	struct tagent *t = tag_get_locked(l->st, l->tag);
+	struct page_job *job = calloc(1, sizeof(*job));
+	struct api_query q = {
+		API_QUERY_INIT,
+		.route = API_QUESTIONS,
+		.tag = t ? t->name : NULL,
+		.sort = "creation",
+		.is_ascending = true,
+		.page = page,
+		.budget_ms = LISTING_BUDGET_MS,
+	};
+	int r;
+
+	if (!job)
+		return -ENOMEM;
+	*job = (struct page_job){
+		.l = l,
+		.kind = kind,
+		.page = page,
+		.is_by_activity = l->is_by_activity,
+	};
+	switch (job->kind) {
+	case JOB_PAGE:
+		q.todate = l->is_by_activity ? API_NO_BOUND : l->t0_s;
+		if (l->is_by_activity) {
+			q.sort = "activity";
+			q.is_ascending = false;
+		}
+		break;
+	case JOB_TAIL:
+		q.min = l->t0_s;
+		break;
+	case JOB_VERIFY_TOTAL:
+		q.fromdate = l->first_created_s;
+		/* fall through */
+	case JOB_TOTAL:
+		q.todate = l->t0_s;
+		q.is_total_only = true;
+		q.page = 0;
+		break;
+	case JOB_VERIFY:
+		q.todate = l->t0_s;
+		q.is_ascending = false;
+		break;
+	}
+	r = api_get(l->st->api, &q, job_done, job, NULL);
+	if (r < 0) {
+		free(job);
+		return r;
+	}
+	l->in_flight++;
+	return 0;
+}
+
+/* Asks for pages ahead as far as it is known that they exist. */
+static int ask_pages_locked(struct listing *l)
+{
+	unsigned last = l->nr_pages;
+	int r;
+
+	while (l->in_flight < l->st->config.concurrency && l->next_page <= last) {
+		if (page_is_done(l, l->next_page)) {
+			l->next_page++;
+			continue;
+		}
+		r = ask_locked(l, JOB_PAGE, l->next_page);
+		if (r < 0)
+			return r;
+		l->next_page++;
+	}
+	return 0;
+}
+
+int listing_start_locked(struct listing *l)
+{
+	struct api_status status;
+	int r;
+
+	if (l->state == LIST_RUNNING || (l->state == LIST_COMPLETE && !l->is_refresh))
+		return 0;
+	if (l->in_flight)
+		return 0; /* the remains of a failed run are about to end, and wake who waits now */
+	if (l->started_s && l->state == LIST_NONE && l->started_s + RESUME_S > clock_wall_s()) {
+		l->next_page = 1;
+		if (!l->nr_pages)
+			l->nr_pages = 1;
+		while (l->next_page < l->nr_pages && page_is_done(l, l->next_page))
+			l->next_page++;
+	} else {
+		listing_forget(l);
+		listing_init(l, l->st, l->tag, l->is_refresh); /* nobody waits when nothing runs */
+		api_get_status(l->st->api, &status);
+		l->started_s = clock_wall_s();
+		l->t0_s = l->started_s + status.clock_skew_s;
+		l->is_by_activity = l->st->config.is_public;
+		l->nr_pages = 1;
+		l->next_page = 1;
+	}
+	l->state = LIST_RUNNING;
+	l->phase = LIST_PAGES;
+	r = ask_pages_locked(l);
+	if (r == 0 && !l->in_flight) { /* all pages had arrived before it failed */
+		l->phase = LIST_TAIL;
+		r = ask_locked(l, JOB_TAIL, l->tail_page = 1);
+	}
+	if (r < 0)
+		l->state = LIST_NONE;
+	return r;
+}
+
+/* What the confirmed part shows to be gone: seen in the window, but not when it was read again. */
+static int64_t *unconfirmed_locked(struct listing *l, int64_t newer_than_s, size_t *ret_nr,
+				   uint64_t *ret_older)
+{
+	int64_t *ids = calloc(l->seen.nr ? l->seen.nr : 1, sizeof(*ids));
+	uint64_t key;
+	size_t pos = 0, nr = 0;
+	void *value;
+
+	*ret_older = 0;
+	while (ids && map_next(&l->seen, &pos, &key, &value)) {
+		const struct entry *e = value;
+
+		if (e->created_s > l->t0_s || map_get(&l->confirmed, key))
+			continue;
+		if (e->created_s > newer_than_s)
+			ids[nr++] = e->id;
+		else
+			++*ret_older;
+	}
+	*ret_nr = nr;
+	return ids;
+}
+
+/* A refresh has seen all that exists: what it has not seen is gone. */
+static int64_t *not_refreshed_locked(struct listing *l, size_t *ret_nr)
+{
+	struct store *st = l->st;
+	int64_t *ids = calloc(st->nr_order ? st->nr_order : 1, sizeof(*ids));
+	size_t nr = 0;
+
+	for (size_t i = 0; ids && i < st->nr_order; i++) {
+		struct entry *e = st->order[i];
+
+		if (!e->is_gone && !map_get(&l->seen, (uint64_t)e->id) && e->created_s <= l->t0_s)
+			ids[nr++] = e->id;
+	}
+	*ret_nr = nr;
+	return ids;
+}
+
+static void complete_locked(struct listing *l)
+{
+	l->state = LIST_COMPLETE;
+	if (!l->tag) {
+		l->st->listed_at_s = clock_wall_s();
+		log_info("store", "listed all questions%s seen=%zu total=%lld",
+			 l->is_cut ? " up to list-limit" : "", l->seen.nr, (long long)l->total);
+	}
+	if (l->is_refresh && l->st->all.state == LIST_NONE && !l->st->all.in_flight) {
+		l->st->all.state = LIST_COMPLETE;
+		l->st->all.is_cut = l->is_cut;
+	}
+	listing_forget(l);
+}
+
+/* The window was read: what next? Returns 0 or -errno (the listing has failed). `gone` receives what is to be
+ * removed once the lock is free. */
+static int advance_locked(struct listing *l, int64_t **gone, size_t *nr_gone)
+{
+	if (l->phase == LIST_PAGES) {
+		int r = ask_pages_locked(l);
+
+		if (r < 0 || l->in_flight)
+			return r;
+		if (l->is_by_activity || l->nr_pages == 1)
+			goto complete;
+		l->phase = LIST_TAIL;
+		return ask_locked(l, JOB_TAIL, l->tail_page = 1);
+	}
+	if (l->in_flight)
+		return 0;
+	if (l->phase == LIST_TAIL && (l->total < 0 || (uint64_t)l->total == l->nr_window))
+		goto complete;
+	if (l->phase == LIST_TAIL) {
+		log_info("store",
+			 "questions were deleted while they were listed; reading again "
+			 "seen=%llu total=%lld",
+			 (unsigned long long)l->nr_window, (long long)l->total);
+		l->phase = LIST_VERIFY_TOTAL;
+		return ask_locked(l, JOB_VERIFY_TOTAL, 0);
+	}
+	return 0;
+complete:
+	if (l->is_refresh && !l->is_cut)
+		*gone = not_refreshed_locked(l, nr_gone);
+	complete_locked(l);
+	return 0;
+}
+
+/* Notes the questions of a page. Lock held. */
+static size_t note_seen_locked(struct listing *l, struct page_job *job, struct map *set)
+{
+	size_t fresh = 0;
+
+	for (size_t i = 0; i < job->nr_entries; i++) {
+		struct entry *e = job->entries[i];
+
+		if (!l->first_created_s || e->created_s < l->first_created_s)
+			l->first_created_s = e->created_s;
+		if (set != &l->seen && !map_get(set, (uint64_t)e->id) &&
+		    map_put(set, (uint64_t)e->id, e) < 0)
+			continue;
+		if (map_get(&l->seen, (uint64_t)e->id) || map_put(&l->seen, (uint64_t)e->id, e) < 0)
+			continue;
+		fresh++;
+		if (e->created_s <= l->t0_s)
+			l->nr_window++;
+	}
+	return fresh;
+}
+
+static int page_arrived_locked(struct listing *l, struct page_job *job, const struct api_page *page)
+{
+	size_t fresh = note_seen_locked(l, job, &l->seen);
+
+	if (job->is_by_activity != l->is_by_activity)
+		return 0; /* asked before the order was changed: its number means nothing now */
+	if (page_set_done(l, job->page) < 0)
+		return -ENOMEM;
+	l->barren = fresh || !page->has_more ? 0 : l->barren + 1;
+	if (l->barren > MAX_BARREN)
+		return -EIO;
+	if (!page->has_more) {
+		if (!l->nr_pages || job->page < l->nr_pages)
+			l->nr_pages = job->page;
+	} else if (job->page >= limit_pages(l)) {
+		l->is_cut = true;
+		l->is_by_activity =
+			true; /* the rest is not asked for, so nothing can be verified */
+		l->nr_pages = job->page;
+	} else if (job->page >= l->nr_pages) {
+		l->nr_pages = l->is_by_activity ? limit_pages(l) : job->page + 1;
+	}
+	if (job->page == 1 && page->has_more && !l->is_by_activity && !l->has_asked_total) {
+		l->has_asked_total = true;
+		return ask_locked(l, JOB_TOTAL, 0);
+	}
+	return 0;
+}
+
+/* More than the limit: only the newest activity is wanted, so start over in that order. The first page's
+ * questions stay; they are true, only old. */
+static int total_arrived_locked(struct listing *l, int64_t total)
+{
+	uint64_t pages;
+
+	l->total = total;
+	if (total < 0)
+		return 0;
+	if ((uint64_t)total > l->st->config.list_limit) {
+		l->is_by_activity = true;
+		l->is_cut = true;
+		l->nr_pages = limit_pages(l);
+		l->next_page = 1;
+		free(l->done);
+		l->done = NULL;
+		l->done_bytes = 0;
+		return 0;
+	}
+	pages = ((uint64_t)total + API_PAGESIZE - 1) / API_PAGESIZE;
+	if (pages > l->nr_pages)
+		l->nr_pages = (unsigned)pages;
+	return 0;
+}
+
+static int verify_arrived_locked(struct listing *l, struct page_job *job,
+				 const struct api_page *page, int64_t **gone, size_t *nr_gone)
+{
+	int64_t oldest = INT64_MAX;
+	uint64_t older;
+
+	note_seen_locked(l, job, &l->confirmed);
+	for (size_t i = 0; i < job->nr_entries; i++)
+		if (job->entries[i]->created_s < oldest)
+			oldest = job->entries[i]->created_s;
+	l->nr_confirmed = l->confirmed.nr;
+	if (!page->has_more)
+		oldest = INT64_MIN;
+	free(*gone);
+	*gone = unconfirmed_locked(l, oldest, nr_gone, &older);
+	if (!*gone)
+		return -ENOMEM;
+	if (page->has_more && (l->total < 0 || l->nr_confirmed + older != (uint64_t)l->total)) {
+		if (job->page >= limit_pages(l))
+			return -EIO;
+		free(*gone);
+		*gone = NULL;
+		*nr_gone = 0;
+		return ask_locked(l, JOB_VERIFY, job->page + 1);
+	}
+	if (l->is_refresh) {
+		for (size_t i = 0; i < *nr_gone; i++)
+			map_del(&l->seen, (uint64_t)(*gone)[i]);
+		free(*gone);
+		*gone = not_refreshed_locked(l, nr_gone);
+	}
+	complete_locked(l);
+	return 0;
+}
+
+static int arrived_locked(struct listing *l, struct page_job *job, const struct api_page *page,
+			  int64_t **gone, size_t *nr_gone)
+{
+	int r = 0;
+
+	switch (job->kind) {
+	case JOB_PAGE:
+		r = page_arrived_locked(l, job, page);
+		break;
+	case JOB_TOTAL:
+		r = total_arrived_locked(l, page->total);
+		break;
+	case JOB_TAIL:
+		note_seen_locked(l, job, &l->seen);
+		if (page->has_more && job->page < limit_pages(l))
+			return ask_locked(l, JOB_TAIL, l->tail_page = job->page + 1);
+		break;
+	case JOB_VERIFY_TOTAL:
+		l->total = page->total;
+		l->phase = LIST_VERIFY;
+		return ask_locked(l, JOB_VERIFY, 1);
+	case JOB_VERIFY:
+		return verify_arrived_locked(l, job, page, gone, nr_gone);
+	}
+	return r < 0 ? r : advance_locked(l, gone, nr_gone);
+}
+
+static void ingest_page(struct page_job *job, const struct api_page *page)
+{
+	job->entries = calloc(page->nr_items ? page->nr_items : 1, sizeof(struct entry *));
+	for (size_t i = 0; job->entries && i < page->nr_items; i++)
+		if (store_ingest(job->l->st, &page->items[i], page->is_encoded,
+				 &job->entries[job->nr_entries]) > 0)
+			job->nr_entries++;
+}
+
+static void job_done(void *userdata, const struct failure *failure, const struct api_page *page)
+{
+	struct page_job *job = userdata;
+	struct listing *l = job->l;
+	struct store *st = l->st;
+	struct failure why = { 0 };
+	struct list woken;
+	int64_t *gone = NULL;
+	size_t nr_gone = 0;
+	int r;
+
+	list_init(&woken);
+	if (page)
+		ingest_page(job, page);
+	pthread_mutex_lock(&st->lock);
+	l->in_flight--;
+	if (page)
+		st->fetched_at_s = clock_wall_s();
+	if (page && l->state == LIST_RUNNING) {
+		r = arrived_locked(l, job, page, &gone, &nr_gone);
+		if (r < 0) {
+			failure_set(&why, r,
+				    r == -EIO ? "the server's listing has no end, or repeats itself"
+					      : "out of memory while listing questions");
+			failure = &why;
+		}
+	} else if (failure && job->kind == JOB_TOTAL && l->state == LIST_RUNNING) {
+		failure =
+			NULL; /* not known, so pages are asked for one after the other, and nothing is compared */
+		r = advance_locked(l, &gone, &nr_gone);
+		if (r < 0) {
+			failure_set(&why, r, "out of memory while listing questions");
+			failure = &why;
+		}
+	} else if (page && job->kind == JOB_PAGE && job->is_by_activity == l->is_by_activity) {
+		note_seen_locked(
+			l, job,
+			&l->seen); /* another page has failed: this one counts for the next try */
+		(void)!page_set_done(l, job->page);
+	}
+	if (failure)
+		l->state = LIST_NONE;
+	waiters_take_locked(st, &l->waiters, &woken);
+	if (l->is_refresh &&
+	    l->state == LIST_RUNNING) { /* who waits for a refresh waits for its end */
+		list_for_each (pos, &woken) {
+			list_entry(pos, struct store_waiter, node)->is_parked = true;
+			st->nr_waiting++;
+		}
+		list_splice(&l->waiters, &woken);
+	}
+	pthread_mutex_unlock(&st->lock);
+	for (size_t i = 0; i < nr_gone; i++)
+		store_remove(st, gone[i]);
+	waiters_wake(&woken, failure);
+	free(gone);
+	free(job->entries);
+	free(job);
+}
+
+/* The listing that a reader of this directory has to wait for: the tag's own, unless all questions are here or on their way
+ * and nearly there. Lock held. */
+static struct listing *listing_for_locked(struct store *st, uint32_t tag)
+{
+	struct tagent *t = tag_get_locked(st, tag);
+
+	if (!tag)
+		return &st->all;
+	if (!t)
+		return NULL;
+	if (!t->listing) {
+		t->listing = malloc(sizeof(*t->listing));
+		if (t->listing)
+			listing_init(t->listing, st, tag, false);
+	}
+	return t->listing;
+}
+
+/* Index of the first question of the directory behind `after`. */
+static size_t position_after(struct entry *const *order, size_t nr, const struct entry *after)
+{
+	size_t lo = 0, hi = nr;
+
+	if (!after)
+		return 0;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (order[mid]->seq <= after->seq)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+int store_list_questions(struct store *st, uint32_t tag, int64_t after, struct store_question *ret,
+			 size_t max, struct store_waiter *w)
+{
+	const struct entry *last;
+	struct entry *const *order;
+	struct listing *l;
+	struct tagent *t;
+	size_t nr, n = 0;
+	int r = 0;
+
+	pthread_mutex_lock(&st->lock);
+	if (!listing_is_complete_locked(st, tag)) {
+		l = listing_for_locked(st, tag);
+		r = l ? listing_start_locked(l) : -ENOMEM;
+	}
+	t = tag_get_locked(st, tag);
+	order = t ? t->order : st->order;
+	nr = t ? t->nr_order : tag ? 0 : st->nr_order;
+	last = after ? map_get(&st->entries, (uint64_t)after) : NULL;
+	for (size_t i = position_after(order, nr, last); i < nr && n < max; i++)
+		if (!order[i]->is_gone)
+			entry_public(order[i], &ret[n++]);
+	if (n) {
+		r = (int)n;
+	} else if (r == 0 && !listing_is_complete_locked(st, tag)) {
+		waiter_park_locked(st, &listing_for_locked(st, tag)->waiters, w);
+		r = -EINPROGRESS;
+	}
+	pthread_mutex_unlock(&st->lock);
+	return r;
+}
