@@ -39,6 +39,7 @@ static bool fill_add(struct fill *f, const char *name, const struct inode_key *k
 		if (i) {
 			e->nodeid = i->nodeid;
 			i->mtime_s = e->st.st_mtim.tv_sec;
+			i->size = (uint64_t)e->st.st_size;
 		}
 		pthread_mutex_unlock(&f->t->lock);
 	}

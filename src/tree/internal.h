@@ -35,6 +35,7 @@ struct inode {
 	uint64_t nodeid;
 	uint64_t nlookup;
 	int64_t mtime_s;    /* of a file, when it was last looked up */
+	uint64_t size;      /* likewise */
 	struct blob *text;  /* of an old version, or of a snapshot */
 	struct inode *next; /* same hash */
 };

@@ -185,6 +185,7 @@ static int lookup_snapshot(struct tree *t, const char *name, struct tree_entry *
 	if (i) {
 		i->text = b;
 		i->mtime_s = ret->st.st_mtim.tv_sec;
+		i->size = b->size;
 		i->is_old = true;
 		ret->nodeid = i->nodeid;
 	}
@@ -249,6 +250,7 @@ int tree_lookup(struct tree *t, uint64_t parent, const char *name, struct tree_e
 		if (i) {
 			ret->nodeid = i->nodeid;
 			i->mtime_s = ret->st.st_mtim.tv_sec;
+			i->size = (uint64_t)ret->st.st_size;
 		} else {
 			r = -ENOMEM;
 		}
@@ -274,9 +276,8 @@ int tree_getattr(struct tree *t, uint64_t nodeid, struct stat *ret, double *ret_
 	if (i) {
 		key = i->key;
 		version = i->version;
-		is_old = i->text != NULL;
-		if (is_old)
-			attr_file(t, &i->key, i->text->size, i->mtime_s, 1, ret);
+		is_old = i->is_old;
+		attr_file(t, &i->key, i->size, i->mtime_s, 1, ret);
 	}
 	pthread_mutex_unlock(&t->lock);
 	if (!i)
@@ -301,7 +302,7 @@ int tree_getattr(struct tree *t, uint64_t nodeid, struct stat *ret, double *ret_
 		r = store_get_file(t->store, key.qid, (enum file_kind)key.file_kind, key.post_id,
 				   &f);
 		if (r < 0 || f.version != version)
-			return -ESTALE;
+			return 0; /* replaced a moment ago: as it was */
 		attr_file(t, &key, f.size, f.mtime_s, link_count(t, key.qid), ret);
 		return 0;
 	case NODE_QUESTIONS:
