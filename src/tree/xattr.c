@@ -18,9 +18,14 @@ struct post {
 static bool find_post(const struct question *q, const struct inode_key *key, struct post *ret)
 {
 	if (key->kind != NODE_FILE || key->file_kind < FILE_ANSWER) {
-		*ret =
-			(struct post){ q->id,       q->score,  q->created_s,
-				       q->edited_s, &q->owner, q->link };
+		*ret = (struct post){
+			.id = q->id,
+			.score = q->score,
+			.created_s = q->created_s,
+			.edited_s = q->edited_s,
+			.owner = &q->owner,
+			.link = q->link,
+		};
 		return true;
 	}
 	for (size_t i = 0; i < q->nr_answers; i++) {
@@ -28,8 +33,16 @@ static bool find_post(const struct question *q, const struct inode_key *key, str
 
 		if (a->id != key->post_id)
 			continue;
-		*ret = (struct post){ a->id,     a->score, a->created_s, a->edited_s,
-				      &a->owner, a->link,  true,         a->is_accepted };
+		*ret = (struct post){
+			.id = a->id,
+			.score = a->score,
+			.created_s = a->created_s,
+			.edited_s = a->edited_s,
+			.owner = &a->owner,
+			.link = a->link,
+			.is_answer = true,
+			.is_accepted = a->is_accepted,
+		};
 		return true;
 	}
 	return false;
