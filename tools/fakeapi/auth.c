@@ -41,27 +41,12 @@ enum token request_token(const struct request *rq, bool *is_wrong_style)
 }
 
 /* tok-rw and tok-ro belong to the first person who asked something, tok-rw2 to the second, unless
- * the settings name them. Community (-1) and deleted users never own a token. */
+ * the settings name them. */
 static int64_t token_user(const struct request *rq, enum token token)
 {
 	int64_t wanted = token == TOKEN_RW2 ? rq->s.user2 : rq->s.user;
-	const struct ptrs *questions = &rq->data->posts[POST_QUESTION];
-	int64_t first = 0;
 
-	if (wanted)
-		return wanted;
-	for (size_t i = 0; i < questions->n; i++) {
-		const struct post *q = questions->v[i];
-
-		if (!q->owner || q->owner->id <= 0 || q->owner->id == first)
-			continue;
-		if (token != TOKEN_RW2)
-			return q->owner->id;
-		if (first)
-			return q->owner->id;
-		first = q->owner->id;
-	}
-	return token == TOKEN_RW2 ? 2 : 1;
+	return wanted ? wanted : data_nth_asker(rq->data, token == TOKEN_RW2 ? 2 : 1);
 }
 
 static void check_token(struct request *rq, struct result *res)

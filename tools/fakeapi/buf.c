@@ -107,19 +107,16 @@ void buf_add_int(struct buf *b, int64_t v)
 void buf_addf(struct buf *b, const char *fmt, ...)
 {
 	va_list ap;
-	va_list again;
+	char *text;
 	int n;
 
 	va_start(ap, fmt);
-	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vasprintf(&text, fmt, ap);
 	va_end(ap);
 	if (n < 0)
 		abort();
-	buf_reserve(b, (size_t)n);
-	vsnprintf(b->data + b->len, (size_t)n + 1, fmt, again);
-	va_end(again);
-	b->len += (size_t)n;
+	buf_add(b, text, (size_t)n);
+	free(text);
 }
 
 void buf_free(struct buf *b)

@@ -270,6 +270,23 @@ void data_remove_post(struct data *d, struct post *p)
 	free(p);
 }
 
+int64_t data_nth_asker(const struct data *d, int n)
+{
+	const struct ptrs *questions = &d->posts[POST_QUESTION];
+	int64_t first = 0;
+
+	for (size_t i = 0; i < questions->n; i++) {
+		const struct post *q = questions->v[i];
+
+		if (!q->owner || q->owner->id <= 0 || q->owner->id == first)
+			continue;
+		if (n == 1 || first)
+			return q->owner->id;
+		first = q->owner->id;
+	}
+	return n;
+}
+
 void data_update_answered(struct post *q)
 {
 	q->is_answered = q->accepted_answer_id != 0;
@@ -344,7 +361,7 @@ static void make_guid(char guid[37], int64_t post_id, int number)
 		 (unsigned long long)post_id & 0xffffffffffffu);
 }
 
-static struct revision *add_revision(struct post *p, int64_t date, struct user *user)
+struct revision *data_add_revision(struct post *p, int64_t date, struct user *user)
 {
 	struct revision *r = xcalloc(1, sizeof(*r));
 
@@ -356,7 +373,7 @@ static struct revision *add_revision(struct post *p, int64_t date, struct user *
 	return r;
 }
 
-static char *join_tags(const struct post *p)
+char *data_join_tags(const struct post *p)
 {
 	struct buf b = { 0 };
 
@@ -377,14 +394,14 @@ const struct ptrs *data_revisions(struct data *d, struct post *p)
 	(void)d;
 	if (p->revisions.n)
 		return &p->revisions;
-	r = add_revision(p, p->creation_date, p->owner);
+	r = data_add_revision(p, p->creation_date, p->owner);
 	r->body_markdown = xstrdup(p->body_markdown);
 	if (p->title) {
 		r->title = xstrdup(p->title);
-		r->tags = join_tags(p);
+		r->tags = data_join_tags(p);
 	}
 	if (p->last_edit_date) {
-		r = add_revision(p, p->last_edit_date, p->last_editor ? p->last_editor : p->owner);
+		r = data_add_revision(p, p->last_edit_date, p->last_editor ? p->last_editor : p->owner);
 		r->body_markdown = xstrdup(p->body_markdown);
 		r->last_body_markdown = xstrdup(p->body_markdown);
 		r->comment = xstrdup("edited");

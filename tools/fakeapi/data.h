@@ -170,9 +170,12 @@ void data_insert_comment(struct data *d, struct comment *c); /* takes ownership;
 void data_remove_post(struct data *d, struct post *p); /* frees it, its answers and comments */
 void data_remove_comment(struct data *d, struct comment *c);
 void data_finish_loading(struct data *d); /* sorts nested lists, derives what was not given */
+int64_t data_nth_asker(const struct data *d, int n); /* 1 = who asked first; never Community */
 void data_update_answered(struct post *question);
 void data_refresh_tags(struct data *d);
 const struct ptrs *data_revisions(struct data *d, struct post *p);
+struct revision *data_add_revision(struct post *p, int64_t date, struct user *user);
+char *data_join_tags(const struct post *p); /* "a;b"; caller frees */
 struct revision *data_revision_by_guid(struct data *d, const char *guid);
 
 /* load.c */

@@ -630,11 +630,10 @@ enum MHD_Result exchange_answer(struct exchange *x, struct MHD_Connection *conn,
 	struct answer a = { .x = x, .conn = conn, .rq = &rq };
 	enum MHD_Result r;
 	int64_t banned_s;
-	int peak;
 
 	read_request(&a, &rq, http_method);
 	arrive(&a, &res);
-	banned_s = limits_rate(&rq.s, &peak);
+	banned_s = limits_rate(&rq.s);
 	faults_take(&a.fault, http_method, x->uri, rq.method);
 	if (a.fault.delay_ms + rq.s.latency_ms > 0)
 		server_sleep(a.fault.delay_ms + rq.s.latency_ms);

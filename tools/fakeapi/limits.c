@@ -21,7 +21,7 @@ static struct {
 	int nr_methods;
 } limits = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-int64_t limits_rate(const struct settings *s, int *peak)
+int64_t limits_rate(const struct settings *s)
 {
 	int64_t now = mono_ms();
 	int64_t banned_s = 0;
@@ -36,13 +36,22 @@ int64_t limits_rate(const struct settings *s, int *peak)
 	n = (int)(limits.head - limits.tail);
 	if (n > limits.peak)
 		limits.peak = n;
-	*peak = limits.peak;
 	if (s->rate_limit && n > s->rate_limit && limits.banned_until_ms <= now)
 		limits.banned_until_ms = now + s->ban_s * 1000;
 	if (limits.banned_until_ms > now)
 		banned_s = (limits.banned_until_ms - now + 999) / 1000;
 	pthread_mutex_unlock(&limits.lock);
 	return banned_s;
+}
+
+int limits_peak(void)
+{
+	int peak;
+
+	pthread_mutex_lock(&limits.lock);
+	peak = limits.peak;
+	pthread_mutex_unlock(&limits.lock);
+	return peak;
 }
 
 static struct method *method_locked(const char *name)
@@ -125,13 +134,15 @@ void limits_set_quota(int64_t remaining)
 	pthread_mutex_unlock(&limits.lock);
 }
 
-void limits_reset(void)
+void limits_reset(bool everything)
 {
 	pthread_mutex_lock(&limits.lock);
-	limits.banned_until_ms = 0;
 	limits.peak = 0;
 	limits.head = limits.tail = 0;
-	for (int i = 0; i < limits.nr_methods; i++)
-		limits.methods[i].answers = limits.methods[i].from_ms = limits.methods[i].until_ms = 0;
+	if (everything) {
+		limits.banned_until_ms = 0;
+		for (int i = 0; i < limits.nr_methods; i++)
+			limits.methods[i] = (struct method){ .name = limits.methods[i].name };
+	}
 	pthread_mutex_unlock(&limits.lock);
 }

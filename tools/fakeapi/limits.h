@@ -3,9 +3,9 @@
 
 #include "options.h"
 
-/* Counts a request. Returns 0, or the seconds that a ban still lasts. *peak is the largest number of
- * requests seen in any sliding second so far, whether limited or not. */
-int64_t limits_rate(const struct settings *s, int *peak);
+/* Counts a request. Returns 0, or the seconds that a ban still lasts. */
+int64_t limits_rate(const struct settings *s);
+int limits_peak(void); /* most requests in any sliding second, whether limited or not */
 
 enum backoff_verdict { BACKOFF_FREE, BACKOFF_RACE, BACKOFF_VIOLATED };
 
@@ -21,4 +21,5 @@ void limits_backoff_sent(const char *method, int64_t seconds);
 int64_t limits_take_quota(void);
 int64_t limits_quota(void);
 void limits_set_quota(int64_t remaining);
-void limits_reset(void); /* ends bans and backoffs, forgets the peak */
+/* Forgets the peak; with everything, ends bans and backoffs as well. */
+void limits_reset(bool everything);
