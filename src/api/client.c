@@ -295,6 +295,18 @@ static bool again_with_filter_locked(struct api *api, struct request *r, uint64_
 	return again_locked(api, r, now_ms, 0);
 }
 
+/* A refusal without words is about the quota, if the last count of it said so. */
+static void blame_quota_locked(const struct api *api, struct outcome *o)
+{
+	if (o->kind != OUTCOME_THROTTLED || o->error_id || api->throttle.quota_max < 0 ||
+	    api->throttle.quota_remaining > 0)
+		return;
+	o->kind = OUTCOME_QUOTA;
+	failure_set(&o->failure, -EDQUOT,
+		    "the daily quota of requests is spent; it renews by itself (HTTP status %d)",
+		    o->status);
+}
+
 /* True: the request goes on. */
 static bool decide_locked(struct api *api, struct request *r, const struct outcome *o,
 			  const struct http_response *resp, uint64_t now_ms)
@@ -356,6 +368,7 @@ static void on_response(void *userdata, struct http_response *resp)
 	api->status.bytes_received += resp->wire_bytes;
 	note_envelope_locked(api, r, &o.env, now_ms);
 	note_health_locked(api, r, &o, resp, now_ms);
+	blame_quota_locked(api, &o);
 	if (o.kind != OUTCOME_OK && o.kind != OUTCOME_CANCELLED)
 		api->status.last_failure = o.failure;
 	r->last = o;

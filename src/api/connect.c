@@ -151,18 +151,15 @@ static void explain(const struct api *api, const struct outcome *o, struct failu
 	if (api->flavour == API_TEAM && (o->error_id == 400 || o->kind == OUTCOME_FILTER))
 		failure_set(failure, -EACCES,
 			    "the server does not know the team '%s', or it is spelled differently "
-			    "in its address: %s",
+			    "in its address %s",
 			    api->team, strrchr(o->failure.text, '(') ?: o->failure.text);
 	else if (api->flavour == API_PUBLIC && o->error_id == 400)
-		failure_set(failure, -EACCES,
-			    "the server does not accept the site '%s' or the key: %s", api->site,
-			    strrchr(o->failure.text, '(') ?: o->failure.text);
-	else if (api->flavour == API_ENTERPRISE && o->error_id == 400)
-		failure->err = -EACCES;
+		failure_set(failure, -EACCES, "the server does not accept the site '%s' %s",
+			    api->site, strrchr(o->failure.text, '(') ?: o->failure.text);
 	else if (o->kind == OUTCOME_TOKEN && o->error_id == 401 && api->token)
 		failure_set(failure, -EACCES,
 			    "the server does not see or accept the access token; check api-style "
-			    "and the token: %s",
+			    "and the token %s",
 			    strrchr(o->failure.text, '(') ?: o->failure.text);
 }
 

@@ -43,6 +43,8 @@ static const char *token_advice(const struct envelope *env)
 	case 401:
 		return "the server wants an access token; give one with token-file, token-command "
 		       "or SOFS_TOKEN";
+	case 400:
+		return "the server does not know the app key; check api-key or api-key-file";
 	case 405:
 		return "the server wants an app key; give one with api-key or api-key-file";
 	case 406:
@@ -81,6 +83,11 @@ static void read_error(struct outcome *o, const char *what)
 	o->kind = OUTCOME_REFUSED;
 	switch (o->env.error_id) {
 	case 400:
+		if (says(&o->env, "`key`")) {
+			o->kind = OUTCOME_TOKEN;
+			set_quoted(o, -EACCES, token_advice(&o->env));
+			break;
+		}
 		if (says(&o->env, "filter"))
 			o->kind = OUTCOME_FILTER;
 		snprintf(sentence, sizeof(sentence),
@@ -196,9 +203,9 @@ static void read_foreign(struct outcome *o, const struct http_response *resp, co
 	} else {
 		o->kind = OUTCOME_BROKEN;
 		failure_set(&o->failure, -EIO,
-			    "the server answered nonsense (HTTP status %d, %s); a proxy or login "
-			    "page may be in between",
-			    status, o->is_html ? "a web page" : reason);
+			    "the server's answer makes no sense (HTTP status %d, %s)%s", status,
+			    o->is_html ? "a web page" : reason,
+			    o->is_html ? "; it may come from a proxy or a login page" : "");
 	}
 }
 

@@ -276,7 +276,9 @@ static CURLcode set_request(struct exchange *x, const struct http_setup *setup,
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(CURLOPT_TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
 	SET(CURLOPT_MAXAGE_CONN, MAX_IDLE_S);
-	SET(CURLOPT_FRESH_CONNECT, req->wants_new_connection ? 1L : 0L);
+	/* libcurl repeats a request by itself when a kept connection turns out to be dead, not knowing
+	 * whether it was received. A POST must not be sent twice, so it gets a connection of its own. */
+	SET(CURLOPT_FRESH_CONNECT, req->wants_new_connection || req->form ? 1L : 0L);
 	SET(CURLOPT_PRIVATE, x);
 	return code;
 }

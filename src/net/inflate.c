@@ -4,12 +4,11 @@
  * forget the header (api-v2.3, "Compression"). So the header is only a hint, and the first bytes
  * decide:
  *
- *     1f 8b                      gzip
- *     announced deflate and
- *       a valid zlib header      zlib
- *       { [ white space, BOM     plain: no deflate stream of JSON begins so
- *       else                     raw deflate
- *     else                       plain
+ *     1f 8b                       gzip
+ *     a zlib header               zlib: neither JSON nor HTML begins like one
+ *     announced deflate, and not
+ *       { [ white space, BOM      raw deflate: no such stream of JSON begins with these
+ *     else                        plain
  *
  * libcurl could decode by itself, but fails for wrong announcements and has no bound on the result. */
 #include <sofs/net.h>
@@ -98,12 +97,10 @@ static int decide(struct inflater *inf)
 		inf->is_gzip = true;
 		return start(inf, 15 + 16);
 	}
-	if (inf->enc == INFLATE_DEFLATE && is_two) {
-		if ((h[0] & 0x0f) == 8 && (h[0] >> 4) <= 7 && (h[0] * 256 + h[1]) % 31 == 0)
-			return start(inf, 15);
-		if (!begins_like_json(h[0]))
-			return start(inf, -15);
-	}
+	if (is_two && (h[0] & 0x8f) == 0x08 && (h[0] * 256 + h[1]) % 31 == 0)
+		return start(inf, 15);
+	if (is_two && inf->enc == INFLATE_DEFLATE && !begins_like_json(h[0]))
+		return start(inf, -15);
 	inf->mode = MODE_PLAIN;
 	return 0;
 }

@@ -22,7 +22,8 @@
 #define BAN_FIRST_MS     30000
 #define BAN_MAX_MS       300000
 #define BAN_LONGEST_S    (25 * 3600) /* longest that the service has been seen to ask for, plus some */
-#define QUOTA_PROBE_MS   300000
+#define QUOTA_PROBE_MS   300000      /* if the server does not say when */
+#define QUOTA_LONGEST_S  900         /* if it does: a quota may be raised before the day is over */
 #define LIMITED_MS       60000
 
 void throttle_init(struct throttle *t, unsigned rate)
@@ -177,7 +178,8 @@ void throttle_quota_spent(struct throttle *t, uint64_t now_ms, int64_t seconds)
 	uint64_t ms = QUOTA_PROBE_MS;
 
 	if (seconds >= 0)
-		ms = seconds_ms(seconds) + BACKOFF_EXTRA_MS;
+		ms = seconds_ms(seconds < QUOTA_LONGEST_S ? seconds : QUOTA_LONGEST_S) +
+		     BACKOFF_EXTRA_MS;
 	if (t->quota_remaining > 0)
 		t->quota_remaining = 0;
 	t->quota_until_ms = max_ms(t->quota_until_ms, now_ms + ms);
