@@ -234,6 +234,7 @@ static int make_store(struct session *s)
 {
 	const struct config *c = s->args->config;
 	struct store_config config = {
+		.timers = s->timers,
 		.memory_bytes = (size_t)c->memory_bytes,
 		.list_limit = list_limit(s->args),
 		.is_public = s->args->login->source.flavour == API_PUBLIC,
@@ -367,11 +368,12 @@ static void end(struct session *s)
 	enter_stage(s, ENDING);
 	control_stop(s->control);
 	service_stop(s->service);
-	fs_free(s->fs);
+	/* The threads that call upwards first (network, timers), then what they call. */
 	api_free(s->api);
+	timers_free(s->timers);
+	fs_free(s->fs);
 	store_free(s->store);
 	service_free(s->service);
-	timers_free(s->timers);
 	if (s->has_signal_thread) {
 		pthread_kill(s->signal_thread, SIGUSR1);
 		pthread_join(s->signal_thread, NULL);
