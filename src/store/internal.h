@@ -145,6 +145,7 @@ struct store {
 	unsigned nr_wanted, vectors_in_flight;
 	uint64_t first_wanted_ms, last_wanted_ms;
 	unsigned crowd; /* readers answered at once lately: so many may come again at once */
+	unsigned crowd_streak;	  /* answers in a row that were as many */
 	uint64_t crowd_at_ms;
 	struct timer vector_timer;
 	struct {

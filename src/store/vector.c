@@ -7,7 +7,8 @@
  *   - nothing in flight and no crowd lately: the id goes out at once;
  *   - something is in flight: ids gather until it returns, or for GATHER_MS;
  *   - a crowd was answered a moment ago: it will come back, but not all at the same instant; ids gather until
- *     there are as many as were answered, or nobody new came for QUIET_MS, or for CROWD_MS.
+ *     nobody new came for QUIET_MS, or for CROWD_MS, or until there are as many as were answered the last times
+ *     (once is not enough: while a crowd is still growing, its first few would be taken for all of it).
  *
  * A vector for texts that were evicted is filled up with questions that come next in the directory and were evicted as
  * well: that is where a scan will go.
@@ -26,6 +27,7 @@ enum {
 	QUIET_MS = 30,
 	CROWD_MS = 250,
 	CROWD_MEMORY_MS = 2000,
+	CROWD_STREAK = 2,
 };
 
 struct vector {
@@ -255,7 +257,8 @@ static uint64_t vector_due_locked(const struct store *st)
 	if (st->nr_wanted >= API_MAX_IDS)
 		return 0;
 	if (st->crowd > 1 && st->crowd_at_ms + CROWD_MEMORY_MS > now) {
-		if (st->nr_wanted >= st->crowd && !st->vectors_in_flight)
+		if (st->nr_wanted >= st->crowd && st->crowd_streak >= CROWD_STREAK &&
+		    !st->vectors_in_flight)
 			return 0;
 		due = st->last_wanted_ms + QUIET_MS;
 		if (st->vectors_in_flight || due > st->first_wanted_ms + CROWD_MS)
@@ -349,8 +352,12 @@ static void vector_done(void *userdata, const struct failure *failure, const str
 		waiters_take_locked(st, &w->waiters, is_bad ? &failed : &answered);
 		want_free_locked(st, w);
 	}
-	if (st->crowd_at_ms + CROWD_MEMORY_MS < clock_mono_ms() || crowd > st->crowd)
+	if (st->crowd_at_ms + CROWD_MEMORY_MS < clock_mono_ms() || crowd > st->crowd) {
 		st->crowd = crowd;
+		st->crowd_streak = 0;
+	}
+	if (crowd >= st->crowd)
+		st->crowd_streak++;
 	st->crowd_at_ms = clock_mono_ms();
 	pthread_mutex_unlock(&st->lock);
 
