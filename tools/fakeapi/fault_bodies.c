@@ -17,6 +17,15 @@ static void set(cJSON *o, const char *name, cJSON *value)
 		cJSON_AddItemToObject(o, name, value);
 }
 
+/* Works on a copy of the name, because it may be the old member's own, which is freed. */
+static void replace_member(cJSON *o, const char *name, cJSON *value)
+{
+	char *copy = xstrdup(name);
+
+	cJSON_ReplaceItemInObjectCaseSensitive(o, copy, value);
+	free(copy);
+}
+
 /* Every number becomes a string, through all levels. */
 static void stringify(cJSON *o)
 {
@@ -29,7 +38,10 @@ static void stringify(cJSON *o)
 			char text[32];
 
 			snprintf(text, sizeof(text), "%.0f", child->valuedouble);
-			cJSON_ReplaceItemViaPointer(o, child, cJSON_CreateString(text));
+			if (child->string)
+				replace_member(o, child->string, cJSON_CreateString(text));
+			else
+				cJSON_ReplaceItemViaPointer(o, child, cJSON_CreateString(text));
 		} else {
 			stringify(child);
 		}

@@ -95,12 +95,40 @@ enum MHD_Result server_reply(struct MHD_Connection *conn, int status, struct buf
 	return r;
 }
 
+static void free_exchange(struct exchange *x)
+{
+	if (!x)
+		return;
+	free(x->uri);
+	free(x->key);
+	buf_free(&x->body);
+	free(x);
+}
+
+/* A request whose headers turn out to be broken or too long is never heard of again after its URI:
+ * the connection remembers its exchange until on_request() has seen it. */
+struct connection {
+	struct exchange *unseen;
+};
+
+static struct connection *connection_of(struct MHD_Connection *conn)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(conn, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	if (!info || !info->socket_context)
+		abort(); /* the library calls on_connection() before anything else */
+	return info->socket_context;
+}
+
 static void *on_uri(void *cls, const char *uri, struct MHD_Connection *conn)
 {
+	struct connection *c = connection_of(conn);
 	struct exchange *x = xcalloc(1, sizeof(*x));
 
 	(void)cls;
-	(void)conn;
+	free_exchange(c->unseen);
+	c->unseen = x;
 	x->uri = xstrdup(uri);
 	x->arrived_ms = mono_ms();
 	x->arrived_wall_ms = wall_ms();
@@ -118,6 +146,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
 	(void)version;
 	if (!x->is_started) {
 		x->is_started = true;
+		connection_of(conn)->unseen = NULL;
 		return MHD_YES;
 	}
 	if (*upload_size) {
@@ -139,25 +168,30 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **ctx,
 	struct exchange *x = *ctx;
 
 	(void)cls;
-	(void)conn;
 	if (!x)
 		return;
+	if (connection_of(conn)->unseen == x)
+		connection_of(conn)->unseen = NULL;
 	exchange_finish(x, toe == MHD_REQUEST_TERMINATED_COMPLETED_OK);
-	free(x->uri);
-	free(x->key);
-	buf_free(&x->body);
-	free(x);
+	free_exchange(x);
 	*ctx = NULL;
 }
 
 static void on_connection(void *cls, struct MHD_Connection *conn, void **ctx,
 			  enum MHD_ConnectionNotificationCode code)
 {
+	struct connection *c = *ctx;
+
 	(void)cls;
 	(void)conn;
-	(void)ctx;
-	if (code == MHD_CONNECTION_NOTIFY_STARTED)
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
 		log_count(COUNT_CONNECTIONS);
+		*ctx = xcalloc(1, sizeof(*c));
+	} else if (c) {
+		free_exchange(c->unseen);
+		free(c);
+		*ctx = NULL;
+	}
 }
 
 /* Our own parser works on the raw URI: what is an escaped separator and what is not matters. */

@@ -221,8 +221,10 @@ static void parse_ids(struct request *rq, struct result *res, int max)
 		}
 		if (!known)
 			rq->ids[rq->nr_ids++] = id;
-		s = *end ? end + 1 : end;
-	} while (*s);
+		if (!*end)
+			return;
+		s = end + 1;
+	} while (true);
 }
 
 static int count_words(const char *s)
@@ -343,6 +345,8 @@ char *request_key(const struct request *rq)
 		buf_addf(&b, "@%s", request_param(rq, "site") ? request_param(rq, "site") : "");
 	if (rq->is_me)
 		buf_addf(&b, " user=%lld", (long long)rq->user_id);
+	if (rq->route && (rq->route->flags & ROUTE_TOKEN))
+		buf_addf(&b, " token=%d", rq->token);
 	if (rq->nr_ids) {
 		int64_t ids[MAX_IDS];
 

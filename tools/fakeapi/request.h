@@ -23,6 +23,7 @@ enum vector_kind { VECTOR_NONE, VECTOR_IDS, VECTOR_ID, VECTOR_TAGS, VECTOR_WORDS
 #define ROUTE_OPEN 1 /* needs neither team nor token: filters, errors */
 #define ROUTE_USER 2 /* needs to know who asks */
 #define ROUTE_POST 4 /* may be POSTed */
+#define ROUTE_TOKEN 8 /* the answer depends on the token, not only on the person */
 
 struct route {
 	const char *pattern; /* "questions/{ids}/answers": also its name in statistics and backoff */

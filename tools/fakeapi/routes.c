@@ -48,7 +48,7 @@ static const struct route routes[] = {
 	{ "users/{ids}/posts", route_user_posts, VECTOR_IDS, 100, 0 },
 	{ "users/{ids}/comments", route_user_comments, VECTOR_IDS, 100, 0 },
 	{ "users/{ids}/tags", route_user_tags, VECTOR_IDS, 100, 0 },
-	{ "users/{id}/write-permissions", route_write_permissions, VECTOR_ID, 1, 0 },
+	{ "users/{id}/write-permissions", route_write_permissions, VECTOR_ID, 1, ROUTE_TOKEN },
 	{ "info", route_info, VECTOR_NONE, 0, 0 },
 	{ "events", route_events, VECTOR_NONE, 0, ROUTE_USER },
 	{ "errors", route_errors, VECTOR_NONE, 0, ROUTE_OPEN },
