@@ -269,6 +269,7 @@ static int sort_list(cJSON *list, const char *date_name, const char *id_name, st
 {
 	size_t nr = 0, size = (size_t)cJSON_GetArraySize(list);
 	struct element *e = calloc(size ? size : 1, sizeof(*e));
+	size_t nr_broken = 0;
 	cJSON *n;
 	int r = 0;
 
@@ -280,8 +281,8 @@ static int sort_list(cJSON *list, const char *date_name, const char *id_name, st
 		x->node = cJSON_DetachItemViaPointer(list, n);
 		if (!cJSON_IsObject(n) ||
 		    !to_int(cJSON_GetObjectItemCaseSensitive(n, id_name), &x->id) || x->id < 1) {
-			log_warning("api", "an element without a proper %s is left out", id_name);
 			cJSON_Delete(n);
+			nr_broken++;
 			continue;
 		}
 		x->first = x->second = x->id;
@@ -289,6 +290,9 @@ static int sort_list(cJSON *list, const char *date_name, const char *id_name, st
 			x->first = 0;
 		nr++;
 	}
+	if (nr_broken)
+		log_warning("api", "%zu elements without a proper %s are left out", nr_broken,
+			    id_name);
 	qsort(e, nr, sizeof(*e), by_keys);
 	if (!is_in_order(e, nr)) /* seldom: ids grow with dates, and come once */
 		r = drop_twice(e, &nr);

@@ -249,12 +249,19 @@ static const char *space_end(const char *p)
 	return p;
 }
 
+/* Most of a page is texts, and each is passed over several times: so by quotes, not byte by byte. */
 static const char *string_end(const char *p)
 {
-	for (p++; *p != '"'; p++)
-		if (*p == '\\')
-			p++;
-	return p + 1;
+	const char *begin = ++p, *back;
+
+	for (;;) {
+		p = rawmemchr(p, '"'); /* there is one: the text was checked */
+		for (back = p; back > begin && back[-1] == '\\'; back--)
+			;
+		if ((p - back) % 2 == 0)
+			return p + 1;
+		p++;
+	}
 }
 
 static const char *value_end(const char *p)

@@ -108,7 +108,7 @@ static size_t gather_members(const cJSON *object, enum kind kind, struct member 
 
 	cJSON_ArrayForEach(child, object)
 	{
-		if (!child->string || is_text_key(child->string) ||
+		if (!child->string || cJSON_IsNull(child) || is_text_key(child->string) ||
 		    is_list_key(child->string, kind))
 			continue;
 		m[nr] = (struct member){ rank_of(child->string), nr, child };
