@@ -1,6 +1,7 @@
 #include <sofs/base/map.h>
 
 #include <errno.h>
+#include <string.h>
 
 uint64_t hash_u64(uint64_t x)
 {
@@ -19,6 +20,21 @@ uint64_t hash_bytes(uint64_t seed, const void *data, size_t len)
 	for (size_t i = 0; i < len; i++)
 		seed = (seed ^ p[i]) * 0x100000001b3ULL;
 	return seed;
+}
+
+uint64_t hash_content(uint64_t seed, const void *data, size_t len)
+{
+	const unsigned char *p = data;
+	uint64_t h = seed ^ (len * 0x9e3779b97f4a7c15ULL), w;
+
+	for (; len >= 8; len -= 8, p += 8) {
+		memcpy(&w, p, 8);
+		h = (h ^ w) * 0xff51afd7ed558ccdULL;
+		h ^= h >> 32;
+	}
+	w = 0;
+	memcpy(&w, p, len);
+	return hash_u64(h ^ w);
 }
 
 void map_release(struct map *m)

@@ -330,7 +330,7 @@ int64_t store_ingest(struct store *st, const struct api_item *item, bool is_enco
 {
 	_cleanup_(question_freep) struct question *q = NULL;
 	_cleanup_(blob_unrefp) struct blob *old = NULL;
-	uint64_t hash = hash_bytes(HASH_SEED + is_encoded, item->json, item->len);
+	uint64_t hash = hash_content(HASH_SEED + is_encoded, item->json, item->len);
 	unsigned flags = is_encoded ? BACKING_ENCODED : 0;
 	struct failure failure = { 0 };
 	struct news news = { 0 };

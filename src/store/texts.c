@@ -36,7 +36,7 @@ static void end_file(struct render *r)
 	struct file *f = &r->files[r->nr++];
 
 	f->size = (uint32_t)(r->sb.len - f->off);
-	f->hash = r->sb.buf ? hash_bytes(HASH_SEED, r->sb.buf + f->off, f->size) : HASH_SEED;
+	f->hash = r->sb.buf ? hash_content(HASH_SEED, r->sb.buf + f->off, f->size) : HASH_SEED;
 }
 
 static int64_t newest_comment(const struct comment *c, size_t nr)

@@ -31,5 +31,7 @@ bool map_next(const struct map *m, size_t *pos, uint64_t *key, void **value);
 /* 64-bit FNV-1a, continued from `seed` (start with HASH_SEED). Stable: inode numbers rest on it. */
 #define HASH_SEED 0xcbf29ce484222325ULL
 uint64_t hash_bytes(uint64_t seed, const void *data, size_t len);
+/* The same purpose for long texts: eight bytes at a time. Not stable over versions of the program. */
+uint64_t hash_content(uint64_t seed, const void *data, size_t len);
 /* A well mixed 64-bit value of x (splitmix64 finaliser). */
 uint64_t hash_u64(uint64_t x);
