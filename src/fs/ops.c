@@ -220,15 +220,16 @@ static bool dirbuf_fill(void *userdata, const char *name, const struct tree_entr
 static int readdir_try(struct fs *fs, fuse_req_t req, uint64_t nodeid, size_t size, off_t off,
 		       bool plus, struct store_waiter *w)
 {
-	struct dirbuf d = { .req = req,
-			    .plus = plus,
-			    .size = size < MAX_DIRBUF ? size : MAX_DIRBUF };
+	static _Thread_local char buf[MAX_DIRBUF];
+	struct dirbuf d = {
+		.req = req,
+		.plus = plus,
+		.buf = buf,
+		.size = size < MAX_DIRBUF ? size : MAX_DIRBUF,
+	};
 	struct failure failure;
-	int r = -ENOMEM;
+	int r = tree_readdir(fs->tree, nodeid, off, plus, dirbuf_fill, &d, w);
 
-	d.buf = malloc(d.size ? d.size : 1);
-	if (d.buf)
-		r = tree_readdir(fs->tree, nodeid, off, plus, dirbuf_fill, &d, w);
 	if (r == 0) {
 		/* Not taken (the request was interrupted): the lookups do not count. */
 		if (fuse_reply_buf(req, d.buf, d.len) != 0)
@@ -238,7 +239,6 @@ static int readdir_try(struct fs *fs, fuse_req_t req, uint64_t nodeid, size_t si
 		failure_set(&failure, r == -ESTALE ? -ENOENT : r, "%s", "");
 		reply_failure(fs, req, "list", nodeid, NULL, &failure);
 	}
-	free(d.buf);
 	return r == -EINPROGRESS ? r : 0;
 }
 
