@@ -66,17 +66,22 @@ struct listing {
 	bool is_cut;
 	bool has_asked_total;
 	int64_t t0_s, started_s, first_created_s;
-	int64_t total;      /* -1: unknown */
+	int64_t total;      /* of the window, at the start; -1: unknown */
+	int64_t total_now;  /* of the window, when it is verified */
 	unsigned nr_pages;  /* 0: unknown */
 	unsigned next_page; /* first one not asked for */
 	unsigned tail_page;
 	unsigned in_flight;
 	unsigned barren;    /* pages in a row that brought nothing new */
 	uint64_t nr_window; /* distinct questions of the window seen */
-	uint64_t nr_confirmed;
-	struct map seen;      /* id -> entry */
-	struct map confirmed; /* id -> entry, while verifying */
-	unsigned char *done;  /* bit per page that arrived */
+	uint64_t nr_broken; /* items in the window that were no questions: the total counts them */
+	bool is_unsure;     /* what was seen has to be verified */
+	unsigned nr_verifies;
+	uint64_t nr_window_before; /* nr_window when the verification began */
+	uint64_t nr_broken_again;  /* as nr_broken, while verifying */
+	struct map seen;           /* id -> entry */
+	struct map confirmed;      /* id -> entry, while verifying */
+	unsigned char *done;       /* bit per page that arrived */
 	size_t done_bytes;
 	struct list waiters;
 };
@@ -144,8 +149,8 @@ struct store {
 	struct list wanted;   /* wants not sent yet, oldest first */
 	unsigned nr_wanted, vectors_in_flight;
 	uint64_t first_wanted_ms, last_wanted_ms;
-	unsigned crowd; /* readers answered at once lately: so many may come again at once */
-	unsigned crowd_streak;	  /* answers in a row that were as many */
+	unsigned crowd;        /* readers answered at once lately: so many may come again at once */
+	unsigned crowd_streak; /* answers in a row that were as many */
 	uint64_t crowd_at_ms;
 	struct timer vector_timer;
 	struct {

@@ -10,12 +10,15 @@
  *   3. VERIFY, only if the distinct questions seen are not as many as the total said: something was deleted
  *      while we read, so that others slid over a page border and were missed, and some of what we have may be
  *      gone. The total is asked again (of the window that begins with the oldest question seen: the same numbers,
- *      but not the same request, which the server would answer from its cache), then pages are read backwards, from the newest,
- *      until the rest, which was not confirmed, is as large as it must be. What was not confirmed in the
- *      part read again is gone.
+ *      but not the same request, which the server would answer from its cache), then pages are read backwards, from the newest.
+ *      What was not confirmed in the part read again is gone. That part is enough when all questions that the first
+ *      total counted have been seen by now, and as many of them are missing as the total has shrunk. Else the whole
+ *      window is read, and there must be as many as the new total says; if not, something was deleted even while
+ *      we verified, and it is done once more.
  *
  * Asking the total at the end instead would miss the case it is for: one question deleted that we have and one missed
- * because of it leave the count right and the list wrong.
+ * because of it leave the count right and the list wrong. For the same reason it is not enough that the confirmed
+ * ones and the rest add up. What is left is a deletion between the answers to the first page and to the first total.
  *
  * Listings larger than `list_limit`, and all of public sites, are read by activity, newest first, and end at the
  * limit. A failed page ends the listing for those who wait; whoever asks next goes on with the pages that are missing.
@@ -32,6 +35,7 @@
 enum {
 	MAX_PAGES = 1000000,
 	MAX_BARREN = 2, /* pages in a row without anything new, although there are more */
+	MAX_VERIFIES = 3,
 	RESUME_S = 600, /* a failed listing goes on with its old window for so long */
 };
 
@@ -43,6 +47,7 @@ struct page_job {
 	/* what the answer brought, filled in without the lock */
 	struct entry **entries;
 	size_t nr_entries;
+	size_t nr_broken;
 };
 
 static void job_done(void *userdata, const struct failure *failure, const struct api_page *page);
@@ -106,6 +111,12 @@ static unsigned limit_pages(const struct listing *l)
 	return n > MAX_PAGES ? MAX_PAGES : n ? (unsigned)n : 1;
 }
 
+/* Before the oldest question seen, and for each verification another time, so that it is another request. */
+static int64_t verify_start(const struct listing *l, unsigned nr)
+{
+	return l->first_created_s > nr ? l->first_created_s - nr + 1 : 0;
+}
+
 static int ask_locked(struct listing *l, int kind, unsigned page)
 {
 	struct tagent *t = tag_get_locked(l->st, l->tag);
@@ -141,7 +152,7 @@ static int ask_locked(struct listing *l, int kind, unsigned page)
 		q.min = l->t0_s;
 		break;
 	case JOB_VERIFY_TOTAL:
-		q.fromdate = l->first_created_s;
+		q.fromdate = verify_start(l, l->nr_verifies);
 		/* fall through */
 	case JOB_TOTAL:
 		q.todate = l->t0_s;
@@ -151,6 +162,8 @@ static int ask_locked(struct listing *l, int kind, unsigned page)
 	case JOB_VERIFY:
 		q.todate = l->t0_s;
 		q.is_ascending = false;
+		if (l->nr_verifies > 1)
+			q.fromdate = verify_start(l, l->nr_verifies);
 		break;
 	}
 	r = api_get(l->st->api, &q, job_done, job, NULL);
@@ -184,8 +197,10 @@ static int ask_pages_locked(struct listing *l)
 int listing_start_locked(struct listing *l)
 {
 	struct api_status status;
+	struct list waiters;
 	int r;
 
+	list_init(&waiters);
 	if (l->state == LIST_RUNNING || (l->state == LIST_COMPLETE && !l->is_refresh))
 		return 0;
 	if (l->in_flight)
@@ -198,7 +213,9 @@ int listing_start_locked(struct listing *l)
 			l->next_page++;
 	} else {
 		listing_forget(l);
-		listing_init(l, l->st, l->tag, l->is_refresh); /* nobody waits when nothing runs */
+		list_splice(&waiters, &l->waiters);
+		listing_init(l, l->st, l->tag, l->is_refresh);
+		list_splice(&l->waiters, &waiters);
 		api_get_status(l->st->api, &status);
 		l->started_s = clock_wall_s();
 		l->t0_s = l->started_s + status.clock_skew_s;
@@ -219,24 +236,19 @@ int listing_start_locked(struct listing *l)
 }
 
 /* What the confirmed part shows to be gone: seen in the window, but not when it was read again. */
-static int64_t *unconfirmed_locked(struct listing *l, int64_t newer_than_s, size_t *ret_nr,
-				   uint64_t *ret_older)
+static int64_t *unconfirmed_locked(struct listing *l, int64_t newer_than_s, size_t *ret_nr)
 {
 	int64_t *ids = calloc(l->seen.nr ? l->seen.nr : 1, sizeof(*ids));
 	uint64_t key;
 	size_t pos = 0, nr = 0;
 	void *value;
 
-	*ret_older = 0;
 	while (ids && map_next(&l->seen, &pos, &key, &value)) {
 		const struct entry *e = value;
 
-		if (e->created_s > l->t0_s || map_get(&l->confirmed, key))
-			continue;
-		if (e->created_s > newer_than_s)
+		if (e->created_s > newer_than_s && e->created_s <= l->t0_s &&
+		    !map_get(&l->confirmed, key))
 			ids[nr++] = e->id;
-		else
-			++*ret_older;
 	}
 	*ret_nr = nr;
 	return ids;
@@ -274,6 +286,23 @@ static void complete_locked(struct listing *l)
 	listing_forget(l);
 }
 
+static int start_verify_locked(struct listing *l)
+{
+	l->phase = LIST_VERIFY_TOTAL;
+	l->is_unsure = true;
+	l->nr_verifies++;
+	l->nr_window_before = l->nr_window;
+	l->nr_broken_again = 0;
+	map_release(&l->confirmed);
+	return ask_locked(l, JOB_VERIFY_TOTAL, 0);
+}
+
+/* Whether what was seen is what there was. */
+static bool is_window_sure(const struct listing *l)
+{
+	return !l->is_unsure && (l->total < 0 || (uint64_t)l->total == l->nr_window + l->nr_broken);
+}
+
 /* The window was read: what next? Returns 0 or -errno (the listing has failed). `gone` receives what is to be
  * removed once the lock is free. */
 static int advance_locked(struct listing *l, int64_t **gone, size_t *nr_gone)
@@ -290,15 +319,14 @@ static int advance_locked(struct listing *l, int64_t **gone, size_t *nr_gone)
 	}
 	if (l->in_flight)
 		return 0;
-	if (l->phase == LIST_TAIL && (l->total < 0 || (uint64_t)l->total == l->nr_window))
+	if (l->phase == LIST_TAIL && (l->is_by_activity || is_window_sure(l)))
 		goto complete;
 	if (l->phase == LIST_TAIL) {
 		log_info("store",
 			 "questions were deleted while they were listed; reading again "
 			 "seen=%llu total=%lld",
 			 (unsigned long long)l->nr_window, (long long)l->total);
-		l->phase = LIST_VERIFY_TOTAL;
-		return ask_locked(l, JOB_VERIFY_TOTAL, 0);
+		return start_verify_locked(l);
 	}
 	return 0;
 complete:
@@ -324,7 +352,8 @@ static size_t note_seen_locked(struct listing *l, struct page_job *job, struct m
 		if (map_get(&l->seen, (uint64_t)e->id) || map_put(&l->seen, (uint64_t)e->id, e) < 0)
 			continue;
 		fresh++;
-		if (e->created_s <= l->t0_s)
+		/* What was created in the very second of T0 is in the tail too, but the total need not know it. */
+		if (e->created_s <= l->t0_s && job->kind != JOB_TAIL)
 			l->nr_window++;
 	}
 	return fresh;
@@ -332,10 +361,12 @@ static size_t note_seen_locked(struct listing *l, struct page_job *job, struct m
 
 static int page_arrived_locked(struct listing *l, struct page_job *job, const struct api_page *page)
 {
-	size_t fresh = note_seen_locked(l, job, &l->seen);
+	size_t fresh;
 
 	if (job->is_by_activity != l->is_by_activity)
 		return 0; /* asked before the order was changed: its number means nothing now */
+	fresh = note_seen_locked(l, job, &l->seen);
+	l->nr_broken += job->nr_broken;
 	if (page_set_done(l, job->page) < 0)
 		return -ENOMEM;
 	l->barren = fresh || !page->has_more ? 0 : l->barren + 1;
@@ -373,9 +404,9 @@ static int total_arrived_locked(struct listing *l, int64_t total)
 		l->is_cut = true;
 		l->nr_pages = limit_pages(l);
 		l->next_page = 1;
-		free(l->done);
-		l->done = NULL;
-		l->done_bytes = 0;
+		l->barren = 0;
+		l->nr_window = l->nr_broken = 0;
+		listing_forget(l);
 		return 0;
 	}
 	pages = ((uint64_t)total + API_PAGESIZE - 1) / API_PAGESIZE;
@@ -384,32 +415,52 @@ static int total_arrived_locked(struct listing *l, int64_t total)
 	return 0;
 }
 
+/* All that the first total counted was seen, and what is missing of it is what the total has lost. */
+static bool is_part_enough(const struct listing *l, size_t nr_gone)
+{
+	return l->total_now >= 0 && l->total >= l->total_now &&
+	       l->nr_window + l->nr_broken == (uint64_t)l->total &&
+	       nr_gone == (uint64_t)(l->total - l->total_now);
+}
+
+/* It is as many as it should be, or exactly what was seen before: then the server counts in its own way. */
+static bool is_whole_right(const struct listing *l, size_t nr_gone)
+{
+	return l->confirmed.nr + l->nr_broken_again == (uint64_t)l->total_now ||
+	       (!nr_gone && l->nr_window == l->nr_window_before);
+}
+
 static int verify_arrived_locked(struct listing *l, struct page_job *job,
 				 const struct api_page *page, int64_t **gone, size_t *nr_gone)
 {
 	int64_t oldest = INT64_MAX;
-	uint64_t older;
+	bool is_agreed;
 
 	note_seen_locked(l, job, &l->confirmed);
+	l->nr_broken_again += job->nr_broken;
 	for (size_t i = 0; i < job->nr_entries; i++)
 		if (job->entries[i]->created_s < oldest)
 			oldest = job->entries[i]->created_s;
-	l->nr_confirmed = l->confirmed.nr;
 	if (!page->has_more)
 		oldest = INT64_MIN;
-	free(*gone);
-	*gone = unconfirmed_locked(l, oldest, nr_gone, &older);
+	*gone = unconfirmed_locked(l, oldest, nr_gone);
 	if (!*gone)
 		return -ENOMEM;
-	if (page->has_more && (l->total < 0 || l->nr_confirmed + older != (uint64_t)l->total)) {
-		if (job->page >= limit_pages(l))
-			return -EIO;
+	is_agreed = page->has_more ? is_part_enough(l, *nr_gone) : is_whole_right(l, *nr_gone);
+	if (!is_agreed) {
 		free(*gone);
 		*gone = NULL;
 		*nr_gone = 0;
-		return ask_locked(l, JOB_VERIFY, job->page + 1);
-	}
-	if (l->is_refresh) {
+		if (page->has_more && job->page >= limit_pages(l))
+			return -EIO;
+		if (page->has_more)
+			return ask_locked(l, JOB_VERIFY, job->page + 1);
+		if (l->nr_verifies < MAX_VERIFIES)
+			return start_verify_locked(l);
+		log_warning("store",
+			    "questions were deleted all the while they were listed; some that are "
+			    "gone may be shown");
+	} else if (l->is_refresh) {
 		for (size_t i = 0; i < *nr_gone; i++)
 			map_del(&l->seen, (uint64_t)(*gone)[i]);
 		free(*gone);
@@ -437,7 +488,7 @@ static int arrived_locked(struct listing *l, struct page_job *job, const struct 
 			return ask_locked(l, JOB_TAIL, l->tail_page = job->page + 1);
 		break;
 	case JOB_VERIFY_TOTAL:
-		l->total = page->total;
+		l->total_now = page->total;
 		l->phase = LIST_VERIFY;
 		return ask_locked(l, JOB_VERIFY, 1);
 	case JOB_VERIFY:
@@ -453,6 +504,19 @@ static void ingest_page(struct page_job *job, const struct api_page *page)
 		if (store_ingest(job->l->st, &page->items[i], page->is_encoded,
 				 &job->entries[job->nr_entries]) > 0)
 			job->nr_entries++;
+	job->nr_broken = page->nr_items + page->nr_dropped - job->nr_entries;
+}
+
+/* The last page of a refresh that failed has come, and somebody wants another by now. */
+static void restart_refresh_locked(struct listing *l, struct failure *why,
+				   const struct failure **failure)
+{
+	int r = listing_start_locked(l);
+
+	if (r < 0) {
+		failure_set(why, r, "out of memory while listing questions");
+		*failure = why;
+	}
 }
 
 static void job_done(void *userdata, const struct failure *failure, const struct api_page *page)
@@ -475,6 +539,8 @@ static void job_done(void *userdata, const struct failure *failure, const struct
 		st->fetched_at_s = clock_wall_s();
 	if (page && l->state == LIST_RUNNING) {
 		r = arrived_locked(l, job, page, &gone, &nr_gone);
+		if (r == -EIO)
+			l->started_s = 0; /* what was read is worth nothing: not to be resumed */
 		if (r < 0) {
 			failure_set(&why, r,
 				    r == -EIO ? "the server's listing has no end, or repeats itself"
@@ -493,19 +559,18 @@ static void job_done(void *userdata, const struct failure *failure, const struct
 		note_seen_locked(
 			l, job,
 			&l->seen); /* another page has failed: this one counts for the next try */
+		l->nr_broken += job->nr_broken;
 		(void)!page_set_done(l, job->page);
+	} else if (page && job->kind == JOB_TOTAL && l->state == LIST_NONE) {
+		(void)!total_arrived_locked(l, page->total);
 	}
 	if (failure)
 		l->state = LIST_NONE;
-	waiters_take_locked(st, &l->waiters, &woken);
-	if (l->is_refresh &&
-	    l->state == LIST_RUNNING) { /* who waits for a refresh waits for its end */
-		list_for_each (pos, &woken) {
-			list_entry(pos, struct store_waiter, node)->is_parked = true;
-			st->nr_waiting++;
-		}
-		list_splice(&l->waiters, &woken);
-	}
+	else if (l->is_refresh && l->state == LIST_NONE && !list_empty(&l->waiters))
+		restart_refresh_locked(l, &why, &failure);
+	/* Who waits for a refresh waits for its end. */
+	if (!l->is_refresh || l->state == LIST_COMPLETE || failure)
+		waiters_take_locked(st, &l->waiters, &woken);
 	pthread_mutex_unlock(&st->lock);
 	for (size_t i = 0; i < nr_gone; i++)
 		store_remove(st, gone[i]);

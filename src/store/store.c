@@ -143,7 +143,7 @@ int store_get_question(struct store *st, int64_t id, struct store_question *ret,
 	e = entry_find_locked(st, id);
 	if (e) {
 		entry_public(e, ret);
-	} else if ((st->all.state == LIST_COMPLETE && !st->all.is_cut) ||
+	} else if ((st->all.state == LIST_COMPLETE && !st->all.is_cut && !st->config.is_public) ||
 		   negative_check_locked(st, id)) {
 		r = -ENOENT;
 	} else {
