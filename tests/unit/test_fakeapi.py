@@ -661,7 +661,7 @@ class Limits(Case):
         self.s.get("questions", page=1, sort="creation", pagesize=30)
         stats = self.s.ctl("stats")
         self.assertEqual(stats["repeats"], 1)
-        self.assertEqual(stats["repeated"][0]["key"], "questions?sort=creation")
+        self.assertEqual(stats["repeated"][0]["key"], "questions?sort=creation (rw)")
 
     def test_a_repeat_after_a_failure_is_none(self):
         self.s.ctl("faults", {"kind": "status", "status": 503, "match": "comments", "count": 1})
@@ -788,7 +788,8 @@ class Faults(Case):
 
     def test_regex_and_method(self):
         self.s.ctl("faults", [{"kind": "status", "regex": "page=[2-9]", "count": -1},
-                              {"kind": "status", "status": 500, "match": "tags/{tags}/info"}])
+                              {"kind": "status", "status": 500, "method": "tags/{tags}/info"}])
+        self.assertEqual(self.s.get("tags").status, 200)
         self.assertEqual(self.s.get("questions", page=1).status, 200)
         self.assertEqual(self.s.get("questions", page=3).status, 503)
         self.assertEqual(self.s.get("tags/c%23/info").status, 500)

@@ -611,13 +611,11 @@ static void arrive(struct answer *a, struct result *res)
 									"unknown",
 				     .route = rq->method };
 	if (strcmp(rq->http_method, "GET") == 0) {
-		if (rq->is_me) { /* "me" is another question for another person */
-			rq->user_id = rq->token;
-			x->key = request_key(rq);
-			rq->user_id = 0;
-		} else {
-			x->key = request_key(rq);
-		}
+		char *key = request_key(rq);
+
+		/* two people may ask the same */
+		x->key = xasprintf("%s (%s)", key, a->log.token);
+		free(key);
 		a->log.is_repeat = log_asked(x->key, &in_flight);
 	}
 }

@@ -38,6 +38,7 @@ static const char *const kind_names[NR_FAULT_KINDS] = {
 struct entry {
 	enum fault_kind kind;
 	char match[256]; /* substring of path?query, or the method's whole name; "" = all */
+	char method[64]; /* the method's whole name and nothing else; "" = any */
 	bool is_regex;
 	regex_t regex;
 	char http_method[8]; /* "" = any */
@@ -63,6 +64,8 @@ static bool matches(const struct entry *e, const char *http_method, const char *
 		    const char *method)
 {
 	if (e->http_method[0] && strcmp(e->http_method, http_method) != 0)
+		return false;
+	if (e->method[0] && strcmp(e->method, method) != 0)
 		return false;
 	if (e->is_regex)
 		return regexec(&e->regex, uri, 0, NULL, 0) == 0 ||
@@ -136,6 +139,7 @@ static const char *make_entry(const cJSON *o, struct entry *e)
 	if (e->kind == FAULT_NONE)
 		return "unknown kind";
 	get_str(e->match, sizeof(e->match), o, "match", "");
+	get_str(e->method, sizeof(e->method), o, "method", "");
 	get_str(e->http_method, sizeof(e->http_method), o, "http_method", "");
 	if (cJSON_HasObjectItem(o, "regex")) {
 		get_str(e->match, sizeof(e->match), o, "regex", "");
@@ -232,6 +236,7 @@ cJSON *faults_json(void)
 
 		cJSON_AddStringToObject(o, "kind", kind_names[e->kind]);
 		cJSON_AddStringToObject(o, e->is_regex ? "regex" : "match", e->match);
+		cJSON_AddStringToObject(o, "method", e->method);
 		cJSON_AddNumberToObject(o, "count", (double)e->count);
 		cJSON_AddNumberToObject(o, "skip", (double)e->skip);
 		cJSON_AddNumberToObject(o, "hits", (double)e->hits);
