@@ -6,7 +6,7 @@
 #pragma once
 
 #include "buf.h"
-#include "options.h"
+#include "settings.h"
 
 struct chunk {
 	unsigned char *z; /* raw deflate, ends at a byte boundary and not with a final block */

@@ -4,259 +4,13 @@
  *	       -> cached or handled under data->lock -> tail -> fault in body -> encode -> send -> log
  */
 
-#include "server.h"
-
+#include "answer.h"
 #include "cache.h"
-#include "encode.h"
-#include "faults.h"
 #include "limits.h"
-#include "log.h"
 #include "routes.h"
 
-#include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-
-struct answer {
-	struct exchange *x;
-	struct MHD_Connection *conn;
-	struct request *rq;
-	struct fault fault;
-	struct log_entry log;
-	bool use_quota; /* the request got as far as being counted */
-};
-
-/* ---- sending ---- */
-
-static int connection_fd(struct MHD_Connection *conn)
-{
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD);
-
-	return info ? info->connect_fd : -1;
-}
-
-/* Dissolving the association makes Linux send a RST at once (tcp_disconnect()); closing would let
- * the library send a FIN first, which a client reads as an empty answer. */
-static enum MHD_Result reset_connection(struct MHD_Connection *conn)
-{
-	struct sockaddr none = { .sa_family = AF_UNSPEC };
-
-	connect(connection_fd(conn), &none, sizeof(none));
-	return MHD_NO;
-}
-
-/* Holds the connection until the faults are cleared or the client leaves. */
-static enum MHD_Result stall(struct answer *a)
-{
-	struct pollfd p = { .fd = connection_fd(a->conn), .events = POLLRDHUP };
-
-	while (faults_generation() == a->fault.generation && server_sleep(50))
-		if (poll(&p, 1, 0) > 0)
-			break;
-	return MHD_NO;
-}
-
-/* A body that ends early or comes slowly. */
-struct slow_body {
-	struct buf body;
-	size_t stop_at; /* give up here */
-	int64_t bytes_per_s; /* 0 = as fast as possible */
-};
-
-static ssize_t read_slow_body(void *cls, uint64_t pos, char *to, size_t max)
-{
-	struct slow_body *s = cls;
-	size_t n = s->stop_at - (size_t)pos;
-
-	if (pos >= s->stop_at)
-		return MHD_CONTENT_READER_END_WITH_ERROR;
-	if (n > max)
-		n = max;
-	if (s->bytes_per_s) {
-		int64_t part = s->bytes_per_s / 10 > 0 ? s->bytes_per_s / 10 : 1;
-
-		if (!server_sleep(part * 1000 / s->bytes_per_s))
-			return MHD_CONTENT_READER_END_WITH_ERROR;
-		if (n > (size_t)part)
-			n = (size_t)part;
-	}
-	memcpy(to, s->body.data + pos, n);
-	return (ssize_t)n;
-}
-
-static void free_slow_body(void *cls)
-{
-	struct slow_body *s = cls;
-
-	buf_free(&s->body);
-	free(s);
-}
-
-static void write_log(struct answer *a)
-{
-	a->log.fault = a->fault.kind != FAULT_NONE ? fault_kind_name(a->fault.kind) :
-		       a->fault.delay_ms	   ? fault_kind_name(FAULT_DELAY) :
-						     NULL;
-	a->x->log_number = log_add(&a->log);
-	a->x->is_logged = true;
-}
-
-/* Sends body (taken over) as it is. */
-static enum MHD_Result send_body(struct answer *a, int status, struct buf *body, const char *type,
-				 const char *encoding)
-{
-	struct MHD_Response *response;
-	enum MHD_Result r;
-	size_t len = body->len;
-
-	a->log.status = status;
-	a->log.bytes = (int64_t)len;
-	write_log(a);
-	if (a->fault.kind == FAULT_TRUNCATE || a->fault.kind == FAULT_TRICKLE) {
-		struct slow_body *s = xcalloc(1, sizeof(*s));
-
-		s->stop_at = len;
-		if (a->fault.kind == FAULT_TRICKLE)
-			s->bytes_per_s = a->fault.bytes > 0 ? a->fault.bytes : 1;
-		else
-			s->stop_at = a->fault.bytes >= 0 && a->fault.bytes < (int64_t)len ?
-					     (size_t)a->fault.bytes :
-					     len / 2;
-		s->body = *body;
-		*body = (struct buf){ 0 };
-		response = MHD_create_response_from_callback(len, 1u << 16, read_slow_body, s,
-							     free_slow_body);
-	} else {
-		response = MHD_create_response_from_buffer(len, buf_take(body), MHD_RESPMEM_MUST_FREE);
-	}
-	if (!response)
-		abort();
-	server_add_headers(response, type);
-	if (encoding && a->fault.kind != FAULT_NO_CONTENT_ENCODING)
-		MHD_add_response_header(response, "Content-Encoding", encoding);
-	if (a->fault.retry_after >= 0 && status >= 300 && a->fault.kind != FAULT_NONE) {
-		char text[24];
-
-		snprintf(text, sizeof(text), "%lld", (long long)a->fault.retry_after);
-		MHD_add_response_header(response, "Retry-After", text);
-	}
-	if (a->fault.kind == FAULT_REDIRECT) {
-		char *to = xasprintf("%s%s", a->fault.to, a->x->uri);
-
-		MHD_add_response_header(response, "Location", to);
-		free(to);
-	}
-	r = MHD_queue_response(a->conn, (unsigned)status, response);
-	MHD_destroy_response(response);
-	return r;
-}
-
-/* Early failures, bans and the like are HTML and not compressed (section 2). */
-static enum MHD_Result send_html(struct answer *a, int status, const char *text)
-{
-	struct buf b = { 0 };
-
-	buf_addf(&b,
-		 "<!DOCTYPE html>\n<html><head><title>%d %s</title></head>\n"
-		 "<body><h1>%s</h1><p>This page is no JSON.</p></body></html>\n",
-		 status, text, text);
-	return send_body(a, status, &b, "text/html; charset=utf-8", NULL);
-}
-
-static enum compression compression_for(const struct answer *a)
-{
-	const char *accept =
-		MHD_lookup_connection_value(a->conn, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT_ENCODING);
-
-	return encode_choose((enum compression)a->rq->s.compression, accept);
-}
-
-static void spoil_gzip(const struct fault *f, struct buf *b)
-{
-	if (f->kind == FAULT_TRUNCATE_GZIP)
-		b->len = f->bytes >= 0 && f->bytes < (int64_t)b->len ? (size_t)f->bytes : b->len / 2;
-	if (f->kind == FAULT_CORRUPT_GZIP)
-		for (size_t i = b->len / 2; i < b->len && i < b->len / 2 + 16; i++)
-			b->data[i] = (char)(b->data[i] ^ 0x5a);
-}
-
-/* The filler is one item; before and after make the whole valid JSON. */
-static void add_repeated(const struct fault *f, struct buf *out)
-{
-	static const char item[] = "{\"question_id\":1,\"title\":\"a page without end\",\"tags\":[\"huge\"],"
-				   "\"body_markdown\":\"Lorem ipsum dolor sit amet, consectetur\"},";
-
-	encode_repeated(out, "{\"items\":[", f->kind == FAULT_BOMB ? "\"\",\"\",\"\",\"\"," : item,
-			"{}],\"has_more\":false,\"quota_max\":10000,\"quota_remaining\":9000}",
-			(uint64_t)f->mb << 20);
-}
-
-static bool is_body_fault(enum fault_kind kind)
-{
-	return kind == FAULT_INVALID_JSON || kind == FAULT_WRONG_TYPES || kind == FAULT_DEEP ||
-	       kind == FAULT_EMPTY_BODY || kind == FAULT_BOM || kind == FAULT_BAD_NAMES ||
-	       kind == FAULT_BAD_IDS;
-}
-
-/* head may be NULL. */
-static enum MHD_Result send_json(struct answer *a, int status, const struct chunk *head,
-				 const struct buf *tail)
-{
-	const char *type = "application/json; charset=utf-8";
-	enum compression c = compression_for(a);
-	const char *encoding;
-	struct buf out = { 0 };
-
-	if (a->fault.kind == FAULT_HUGE || a->fault.kind == FAULT_BOMB) {
-		add_repeated(&a->fault, &out);
-		return send_body(a, status, &out, type, "gzip");
-	}
-	if (is_body_fault(a->fault.kind)) {
-		struct buf plain = { 0 };
-		char *body;
-		size_t len;
-
-		if (head)
-			chunk_inflate(head, &plain);
-		buf_add(&plain, tail->data, tail->len);
-		len = plain.len;
-		body = fault_body(&a->fault, plain.data, &len);
-		/* an empty body is empty on the wire as well */
-		encoding = len ? encode(&out, c, NULL, body, len) : NULL;
-		free(body);
-		buf_free(&plain);
-	} else {
-		encoding = encode(&out, c, head, tail->data, tail->len);
-	}
-	spoil_gzip(&a->fault, &out);
-	return send_body(a, status, &out, type, encoding);
-}
-
-/* ---- errors ---- */
-
-/* Nothing but the error fields, as recorded; they are there whatever the filter says. */
-static enum MHD_Result send_error(struct answer *a, int status, int error_id, const char *message,
-				  int64_t backoff)
-{
-	struct buf b = { 0 };
-	enum MHD_Result r;
-
-	a->log.error_id = error_id;
-	buf_addf(&b, "{\"error_id\":%d,\"error_message\":", error_id);
-	buf_json_string(&b, message, 0, JSON_ESCAPE_ASTRAL);
-	buf_addf(&b, ",\"error_name\":\"%s\"", error_name(error_id));
-	if (backoff > 0) {
-		buf_addf(&b, ",\"backoff\":%lld", (long long)backoff);
-		a->x->backoff_s = backoff;
-	}
-	buf_addc(&b, '}');
-	r = send_json(a, status, NULL, &b);
-	buf_free(&b);
-	return r;
-}
 
 static enum MHD_Result send_ban(struct answer *a, int64_t seconds)
 {
@@ -265,11 +19,11 @@ static enum MHD_Result send_ban(struct answer *a, int64_t seconds)
 
 	if (a->rq->s.ban_style != BAN_JSON_502)
 		return a->rq->s.ban_style == BAN_HTML_429 ?
-			       send_html(a, 429, "Too Many Requests") :
-			       send_html(a, 503, "Service Unavailable");
+			       answer_html(a, 429, "Too Many Requests") :
+			       answer_html(a, 503, "Service Unavailable");
 	text = xasprintf("too many requests from this IP, more requests available in %lld seconds",
 			 (long long)seconds);
-	r = send_error(a, 400, 502, text, 0);
+	r = answer_error(a, 400, 502, text, 0);
 	free(text);
 	return r;
 }
@@ -277,11 +31,9 @@ static enum MHD_Result send_ban(struct answer *a, int64_t seconds)
 static enum MHD_Result send_unknown_url(struct answer *a)
 {
 	if (a->rq->s.unknown_url == UNKNOWN_URL_HTML)
-		return send_html(a, 404, "Not Found");
-	return send_error(a, 400, 404, "no method found with this name", 0);
+		return answer_html(a, 404, "Not Found");
+	return answer_error(a, 400, 404, "no method found with this name", 0);
 }
-
-/* ---- the answer itself ---- */
 
 static void add_member(struct buf *b, const char *name)
 {
@@ -385,7 +137,7 @@ static enum MHD_Result send_result(struct answer *a, struct result *res)
 		c = compute(rq, res, key);
 	free(key);
 	if (!c)
-		return send_error(a, 400, res->error_id, res->error_message, 0);
+		return answer_error(a, 400, res->error_id, res->error_message, 0);
 	if (filter_has(&rq->filter, F_question_body_markdown) && c->type &&
 	    strcmp(c->type, "question") == 0)
 		log_count(COUNT_CONTENT);
@@ -393,7 +145,7 @@ static enum MHD_Result send_result(struct answer *a, struct result *res)
 	a->log.items = c->nr_items;
 	a->x->is_success = true;
 	make_tail(a, c, &tail);
-	r = send_json(a, 200, c->head.z ? &c->head : NULL, &tail);
+	r = answer_json(a, 200, c->head.z ? &c->head : NULL, &tail);
 	cache_unref(c);
 	buf_free(&tail);
 	return r;
@@ -413,31 +165,31 @@ static bool answer_with_fault(struct answer *a, enum MHD_Result *r)
 
 	switch (f->kind) {
 	case FAULT_RESET_BEFORE:
-		write_log(a);
-		*r = reset_connection(a->conn);
+		answer_log(a);
+		*r = answer_reset(a);
 		return true;
 	case FAULT_STALL:
-		write_log(a);
-		*r = stall(a);
+		answer_log(a);
+		*r = answer_stall(a);
 		return true;
 	case FAULT_HTML_ERROR:
-		*r = send_html(a, f->status, "Something Went Wrong");
+		*r = answer_html(a, f->status, "Something Went Wrong");
 		return true;
 	case FAULT_STATUS: {
 		struct buf empty = { 0 };
 
-		*r = send_body(a, f->status, &empty, NULL, NULL);
+		*r = answer_body(a, f->status, &empty, NULL, NULL);
 		return true;
 	}
 	case FAULT_REDIRECT: {
 		struct buf empty = { 0 };
 
-		*r = send_body(a, f->status, &empty, "text/html", NULL);
+		*r = answer_body(a, f->status, &empty, "text/html", NULL);
 		return true;
 	}
 	case FAULT_ERROR:
 		text = f->message[0] ? f->message : error_description(f->error_id);
-		*r = send_error(a, f->status, f->error_id, text ? text : "unknown", f->backoff);
+		*r = answer_error(a, f->status, f->error_id, text ? text : "unknown", f->backoff);
 		return true;
 	default:
 		return false;
@@ -456,7 +208,7 @@ static bool check_backoff(struct answer *a, enum MHD_Result *r)
 		break;
 	}
 	log_count(COUNT_BACKOFF_VIOLATIONS);
-	*r = send_error(a, 400, 502, "Violation of backoff parameter", 0);
+	*r = answer_error(a, 400, 502, "Violation of backoff parameter", 0);
 	return false;
 }
 
@@ -467,8 +219,8 @@ static bool check_quota(struct answer *a, enum MHD_Result *r)
 	if (left >= 0 || a->rq->s.quota_style == QUOTA_IGNORE)
 		return true;
 	*r = a->rq->s.quota_style == QUOTA_HTML_429 ?
-		     send_html(a, 429, "Too Many Requests") :
-		     send_error(a, 400, 502,
+		     answer_html(a, 429, "Too Many Requests") :
+		     answer_error(a, 400, 502,
 				"too many requests from this IP, more requests available in 86400 seconds",
 				0);
 	return false;
@@ -487,21 +239,19 @@ static enum MHD_Result answer_api(struct answer *a, struct result *res)
 		pthread_mutex_unlock(&server.data.lock);
 	}
 	if (res->error_id)
-		return send_error(a, 400, res->error_id, res->error_message, 0);
+		return answer_error(a, 400, res->error_id, res->error_message, 0);
 	if (!check_backoff(a, &r) || !check_quota(a, &r))
 		return r;
 	request_filter(rq, res);
 	if (res->error_id)
-		return send_error(a, 400, res->error_id, res->error_message, 0);
+		return answer_error(a, 400, res->error_id, res->error_message, 0);
 	r = send_result(a, res);
 	if (a->fault.kind == FAULT_RESET_AFTER)
-		r = reset_connection(a->conn);
+		r = answer_reset(a);
 	if (!is_success_fault(a->fault.kind))
 		a->x->is_success = false;
 	return r;
 }
-
-/* ---- arrival ---- */
 
 /* Tokens must not stand in logs: neither ours nor whatever follows access_token=. */
 static char *redact(const char *uri)
@@ -640,7 +390,7 @@ enum MHD_Result exchange_answer(struct exchange *x, struct MHD_Connection *conn,
 		log_count(COUNT_BAN_REQUESTS);
 		r = send_ban(&a, banned_s);
 	} else if (x->is_too_large) {
-		r = send_html(&a, 413, "Payload Too Large");
+		r = answer_html(&a, 413, "Payload Too Large");
 	} else if (!answer_with_fault(&a, &r)) {
 		r = answer_api(&a, &res);
 	}

@@ -1,7 +1,7 @@
 /* What the service limits: requests per second and address, backoff per method, the daily quota. */
 #pragma once
 
-#include "options.h"
+#include "settings.h"
 
 /* Counts a request. Returns 0, or the seconds that a ban still lasts. */
 int64_t limits_rate(const struct settings *s);

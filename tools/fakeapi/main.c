@@ -5,6 +5,7 @@
 
 #include "limits.h"
 #include "log.h"
+#include "options.h"
 #include "server.h"
 
 #include <arpa/inet.h>

@@ -25,6 +25,9 @@ void w_date(struct writer *w, enum field field, int64_t v); /* 0 = absent */
 void w_bool(struct writer *w, enum field field, bool v);
 void w_str(struct writer *w, enum field field, const char *s); /* NULL = absent; never encoded */
 void w_text(struct writer *w, enum field field, const char *s); /* encoded by safe filters */
+void w_body(struct writer *w, enum field field, const char *html, const char *markdown);
+void w_tags(struct writer *w, enum field field, const struct ptrs *tags);
+void w_badges(struct writer *w, enum field field);
 bool w_open(struct writer *w); /* '{'; returns the old state for w_close() */
 void w_close(struct writer *w, bool state);
 

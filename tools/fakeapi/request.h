@@ -2,7 +2,7 @@
 #pragma once
 
 #include "filter.h"
-#include "options.h"
+#include "settings.h"
 #include "data.h"
 
 #define MAX_SEGMENTS 6

@@ -54,7 +54,10 @@ void render_as_answer(struct writer *w, void *o, void *ctx);
 void render_as_comment(struct writer *w, void *o, void *ctx);
 void render_as_post(struct writer *w, void *o, void *ctx);
 
-/* A list of tag names joined with ';' (or ',' or spaces, which the service takes as well). */
+/* Adds the posts of a kind that the vector names. Ids without an object are simply absent (section 2). */
+void posts_of_ids(const struct request *rq, enum post_kind kind, struct ptrs *list);
+
+/* A list of tag names joined with ';'. */
 struct tag_list {
 	char names[32][80];
 	int n;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "data.h"
-#include "options.h"
+#include "settings.h"
 
 #include <microhttpd.h>
 
