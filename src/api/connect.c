@@ -24,6 +24,7 @@ struct waiting {
 	pthread_cond_t cond;
 	bool is_done;           /* lock */
 	struct outcome outcome; /* lock; its env is empty */
+	bool has_identity;      /* /me was asked; set before */
 	int64_t date_s;         /* lock */
 	int64_t user_id;        /* lock */
 	char name[128];         /* lock */
@@ -47,7 +48,7 @@ static void read_identity(struct waiting *w, const struct reply *reply)
 	struct json_slice key, value;
 	struct json_iter it;
 
-	if (!reply->env->nr_items)
+	if (!w->has_identity || !reply->env->nr_items)
 		return;
 	it = json_members(
 		(struct json_slice){ reply->env->items[0].json, reply->env->items[0].len });
@@ -59,6 +60,9 @@ static void read_identity(struct waiting *w, const struct reply *reply)
 	}
 	if (reply->is_encoded)
 		text_decode_entities(w->name);
+	for (char *p = w->name; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = ' ';
 }
 
 static void wake_up(void *userdata, const struct outcome *failure, struct reply *reply)
@@ -108,6 +112,7 @@ static void ask(struct api *api, const struct endpoint *e, bool has_identity, st
 		fail(w, -ENOMEM);
 		return;
 	}
+	w->has_identity = has_identity;
 	r->has_endpoint = true;
 	r->endpoint = *e;
 	r->is_forced = true;
@@ -200,6 +205,7 @@ static int make_filter(struct api *api, const struct endpoint *e, struct waiting
 	if (has_filter)
 		return 0;
 	w->is_done = false;
+	w->has_identity = false;
 	err = filter_create(api, e, true, wake_up, w);
 	if (err < 0) {
 		api_lock(api);
