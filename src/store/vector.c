@@ -33,6 +33,7 @@ enum {
 struct vector {
 	struct store *st;
 	size_t nr;
+	size_t nr_asked; /* the first ones: somebody asked for them; the others ride along */
 	int64_t ids[API_MAX_IDS];
 	struct want *wants[API_MAX_IDS];
 };
@@ -168,32 +169,33 @@ static void vector_fill_locked(struct store *st, struct vector *v, const struct 
  * more or less makes it another question. */
 static void vector_vary_locked(struct store *st, struct vector *v)
 {
-	while (was_sent_lately_locked(st, vector_hash(v))) {
-		struct want *last = v->wants[v->nr - 1];
+	uint64_t first = (uint64_t)v->ids[0];
 
-		if (v->nr > 1 && list_empty(&last->waiters)) {
-			v->nr--;
-			want_free_locked(st, last);
-			continue;
-		}
-		for (uint64_t i = 0; i < st->nr_order && v->nr < API_MAX_IDS; i++) {
-			struct entry *e =
-				st->order[(v->ids[0] + (int64_t)i) % (int64_t)st->nr_order];
+	while (v->nr > v->nr_asked && was_sent_lately_locked(st, vector_hash(v)))
+		want_free_locked(st, v->wants[--v->nr]);
+	for (uint64_t i = 0; i < st->nr_order && v->nr < API_MAX_IDS; i++) {
+		struct entry *e = st->order[(first + i) % st->nr_order];
 
-			if (!e->is_gone && vector_add_locked(st, v, e))
-				break;
-		}
-		break;
+		if (!was_sent_lately_locked(st, vector_hash(v)))
+			break;
+		if (!e->is_gone)
+			vector_add_locked(st, v, e);
 	}
 }
 
 static void vector_done(void *userdata, const struct failure *failure, const struct api_page *page);
 
-static void vector_abort_locked(struct vector *v, struct list *woken)
+/* It could not be sent, for want of memory: who asked waits on, and it is tried again in a while. */
+static void vector_put_back_locked(struct store *st, struct vector *v)
 {
-	for (size_t i = 0; i < v->nr; i++) {
-		waiters_take_locked(v->st, &v->wants[i]->waiters, woken);
-		want_free_locked(v->st, v->wants[i]);
+	while (v->nr > v->nr_asked)
+		want_free_locked(st, v->wants[--v->nr]);
+	while (v->nr) {
+		struct want *w = v->wants[--v->nr];
+
+		w->vector = NULL;
+		list_push_front(&st->wanted, &w->node);
+		st->nr_wanted++;
 	}
 	free(v);
 }
@@ -222,13 +224,11 @@ static int vector_send_locked(struct store *st)
 		v->wants[v->nr] = w;
 		v->ids[v->nr++] = w->id;
 	}
+	v->nr_asked = v->nr;
 	st->first_wanted_ms = now;
 	if (refetched)
 		vector_fill_locked(st, v, refetched);
 	vector_vary_locked(st, v);
-	st->recent[st->next_recent].hash = vector_hash(v);
-	st->recent[st->next_recent].at_ms = now;
-	st->next_recent = (st->next_recent + 1) % ARRAY_SIZE(st->recent);
 	q = (struct api_query){
 		API_QUERY_INIT,
 		.route = API_QUESTIONS_BY_ID,
@@ -237,14 +237,13 @@ static int vector_send_locked(struct store *st)
 	};
 	r = api_get(st->api, &q, vector_done, v, NULL);
 	if (r < 0) {
-		struct list woken;
-
-		/* Out of memory: nobody is told here (the lock is held); they run into their deadline. */
-		list_init(&woken);
-		vector_abort_locked(v, &woken);
+		vector_put_back_locked(st, v);
 		log_error("store", "cannot queue a request for questions: %s", strerror(-r));
 		return r;
 	}
+	st->recent[st->next_recent].hash = vector_hash(v);
+	st->recent[st->next_recent].at_ms = now;
+	st->next_recent = (st->next_recent + 1) % ARRAY_SIZE(st->recent);
 	st->vectors_in_flight++;
 	return 0;
 }
@@ -280,8 +279,11 @@ void vector_kick_locked(struct store *st)
 			timer_start(st->config.timers, &st->vector_timer, due);
 			return;
 		}
-		if (vector_send_locked(st) < 0)
+		if (vector_send_locked(st) < 0) {
+			timer_start(st->config.timers, &st->vector_timer,
+				    clock_mono_ms() + CROWD_MS);
 			return;
+		}
 	}
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <sofs/base/clock.h>
 #include <sofs/base/strbuf.h>
@@ -356,6 +357,19 @@ bool server_answer_newest(void)
 	if (!find_open(true, &i))
 		return false;
 	server_answer(i);
+	return true;
+}
+
+bool server_wait_open(void)
+{
+	unsigned i;
+
+	for (int ms = 0; !find_open(false, &i); ms += 5) {
+		if (ms > 5000)
+			return false;
+		clock_fake_advance(5);
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	}
 	return true;
 }
 

@@ -87,6 +87,9 @@ void server_fail(unsigned i, int err);
 bool server_answer_one(void);
 /* The newest open query. */
 bool server_answer_newest(void);
+/* Waits until a timer of the store has led to a query: time passes, in small steps. False: it did not, within
+ * five seconds of the store's time. */
+bool server_wait_open(void);
 /* All, and those that come of them. */
 void server_answer_all(void);
 void server_fail_all(int err);
