@@ -179,7 +179,7 @@ static int set_tags_locked(struct store *st, struct entry *e, const struct quest
 	if (!tags)
 		return -ENOMEM;
 	for (size_t i = 0; i < max; i++) {
-		struct tagent *t = tag_intern_locked(st, q->tags[i], news);
+		struct tagent *t = tag_intern_locked(st, q->tags[i]);
 
 		if (t && !has_index(tags, nr, t->index))
 			tags[nr++] = t->index;
@@ -188,7 +188,7 @@ static int set_tags_locked(struct store *st, struct entry *e, const struct quest
 		if (has_index(tags, nr, e->tags[i]))
 			continue;
 		changed = true;
-		tag_remove_locked(tag_get_locked(st, e->tags[i]), e);
+		tag_remove_locked(tag_get_locked(st, e->tags[i]), e, news);
 		tell_question(news, STORE_QUESTION_UNTAGGED, e->id, e->tags[i]);
 	}
 	for (size_t i = 0; i < nr; i++) {
@@ -198,7 +198,7 @@ static int set_tags_locked(struct store *st, struct entry *e, const struct quest
 			t->newest_s = e->activity_s;
 		if (has_index(e->tags, e->nr_tags, tags[i]))
 			continue;
-		if (tag_insert_locked(t, e) < 0)
+		if (tag_insert_locked(t, e, news) < 0)
 			log_error("store",
 				  "out of memory: question is missing in a tag id=%lld tag=%s",
 				  (long long)e->id, t->name);
@@ -391,7 +391,7 @@ void store_remove(struct store *st, int64_t id)
 	}
 	tell_question(&news, STORE_QUESTION_GONE, id, 0);
 	for (size_t i = 0; i < e->nr_tags; i++) {
-		tag_remove_locked(tag_get_locked(st, e->tags[i]), e);
+		tag_remove_locked(tag_get_locked(st, e->tags[i]), e, &news);
 		tell_question(&news, STORE_QUESTION_UNTAGGED, id, e->tags[i]);
 	}
 	texts_drop_locked(st, e);

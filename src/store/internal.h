@@ -88,8 +88,9 @@ struct listing {
 
 struct tagent {
 	uint32_t index;
-	bool is_listed; /* the server's list, or /tags/{tag}/info, has it */
-	char *name;     /* as the server says */
+	bool is_listed;      /* the server's list, or /tags/{tag}/info, has it */
+	unsigned list_round; /* of the list that had it last */
+	char *name;          /* as the server says */
 	char *file_name;
 	struct tagent *same_hash;
 	struct entry **order; /* its questions by seq, gone ones too until compacted */
@@ -139,6 +140,7 @@ struct store {
 	size_t nr_tags, cap_tags;
 	enum { TAGS_NONE, TAGS_RUNNING, TAGS_COMPLETE } tags_state;
 	unsigned tags_page;
+	unsigned tags_round; /* counts the lists */
 	bool tags_cut;
 	struct list tag_list_waiters;
 	struct list tag_wants;
@@ -204,9 +206,10 @@ void texts_touch_locked(struct store *st, struct entry *e);
 void texts_drop_locked(struct store *st, struct entry *e);
 
 /* tags.c */
-struct tagent *tag_intern_locked(struct store *st, const char *name, struct news *news);
-int tag_insert_locked(struct tagent *t, struct entry *e);
-void tag_remove_locked(struct tagent *t, struct entry *e);
+struct tagent *tag_intern_locked(struct store *st, const char *name);
+/* Both tell if the tag's directory comes or goes by it. */
+int tag_insert_locked(struct tagent *t, struct entry *e, struct news *news);
+void tag_remove_locked(struct tagent *t, struct entry *e, struct news *news);
 struct tagent *tag_get_locked(struct store *st, uint32_t index);
 void tags_release(struct store *st);
 void news_add(struct news *news, const struct store_change *change);

@@ -67,7 +67,7 @@ static struct tagent *tag_new_locked(struct store *st, const char *name, char *f
 }
 
 /* NULL if the name cannot be a file name, or without memory. */
-struct tagent *tag_intern_locked(struct store *st, const char *name, struct news *news)
+struct tagent *tag_intern_locked(struct store *st, const char *name)
 {
 	_cleanup_(strbuf_release) struct strbuf sb = STRBUF_INIT;
 	struct tagent *t;
@@ -90,8 +90,25 @@ struct tagent *tag_intern_locked(struct store *st, const char *name, struct news
 		return NULL;
 	}
 	map_del(&st->negative_tags, name_hash(file_name));
-	news_add(news, &(struct store_change){ .event = STORE_TAG_NEW, .tag = t->index });
 	return t;
+}
+
+/* After a change: tells if the tag's directory came or went by it. */
+static void tag_tell(const struct tagent *t, bool existed, struct news *news)
+{
+	if (tag_exists(t) != existed)
+		news_add(news, &(struct store_change){
+				       .event = existed ? STORE_TAG_GONE : STORE_TAG_NEW,
+				       .tag = t->index,
+			       });
+}
+
+static void tag_set_listed(struct tagent *t, bool is_listed, struct news *news)
+{
+	bool existed = tag_exists(t);
+
+	t->is_listed = is_listed;
+	tag_tell(t, existed, news);
 }
 
 /* The position of the first entry with a seq not below. */
@@ -110,9 +127,10 @@ static size_t tag_position(const struct tagent *t, uint64_t seq)
 	return lo;
 }
 
-int tag_insert_locked(struct tagent *t, struct entry *e)
+int tag_insert_locked(struct tagent *t, struct entry *e, struct news *news)
 {
 	size_t at = tag_position(t, e->seq);
+	bool existed = tag_exists(t);
 
 	if (at < t->nr_order && t->order[at] == e)
 		return 0;
@@ -129,19 +147,22 @@ int tag_insert_locked(struct tagent *t, struct entry *e)
 	t->order[at] = e;
 	t->nr_order++;
 	t->nr_live = t->nr_order;
+	tag_tell(t, existed, news);
 	return 0;
 }
 
 /* Places are found by seq, which a question keeps for good, so it can really be taken out. */
-void tag_remove_locked(struct tagent *t, struct entry *e)
+void tag_remove_locked(struct tagent *t, struct entry *e, struct news *news)
 {
 	size_t at = tag_position(t, e->seq);
+	bool existed = tag_exists(t);
 
 	if (at == t->nr_order || t->order[at] != e)
 		return;
 	t->nr_order--;
 	memmove(&t->order[at], &t->order[at + 1], (t->nr_order - at) * sizeof(struct entry *));
 	t->nr_live = t->nr_order;
+	tag_tell(t, existed, news);
 }
 
 void tags_release(struct store *st)
@@ -188,6 +209,14 @@ int store_tag_by_index(struct store *st, uint32_t index, struct store_tag *ret)
 
 static int tags_ask_locked(struct store *st);
 
+/* The list is complete: what it does not have any more is gone, unless a question has it. */
+static void tags_sweep_locked(struct store *st, struct news *news)
+{
+	for (size_t i = 1; i <= st->nr_tags; i++)
+		if (st->tags[i]->is_listed && st->tags[i]->list_round != st->tags_round)
+			tag_set_listed(st->tags[i], false, news);
+}
+
 static void tags_done(void *userdata, const struct failure *failure, const struct api_page *page)
 {
 	struct store *st = userdata;
@@ -207,9 +236,11 @@ static void tags_done(void *userdata, const struct failure *failure, const struc
 			log_warning("store", "left out something that is no tag: %s", why.text);
 			continue;
 		}
-		t = tag_intern_locked(st, tag.name, &news);
-		if (t)
-			t->is_listed = true;
+		t = tag_intern_locked(st, tag.name);
+		if (t) {
+			tag_set_listed(t, true, &news);
+			t->list_round = st->tags_round;
+		}
 		tag_release(&tag);
 	}
 	if (page && st->tags_state == TAGS_RUNNING) {
@@ -224,6 +255,8 @@ static void tags_done(void *userdata, const struct failure *failure, const struc
 		} else {
 			st->tags_state = TAGS_COMPLETE;
 			st->tags_cut = page->has_more;
+			if (!st->tags_cut)
+				tags_sweep_locked(st, &news);
 		}
 	} else if (!page) {
 		st->tags_state = TAGS_NONE;
@@ -253,6 +286,7 @@ void tags_restart_locked(struct store *st)
 	if (st->tags_state != TAGS_COMPLETE)
 		return;
 	st->tags_page = 1;
+	st->tags_round++;
 	st->tags_state = tags_ask_locked(st) < 0 ? TAGS_COMPLETE : TAGS_RUNNING;
 }
 
@@ -314,9 +348,12 @@ static void tag_info_done(void *userdata, const struct failure *failure,
 				   &why) < 0)
 			continue;
 		/* A synonym may answer for its master: that is another name, and not what was asked. */
-		t = strcmp(tag.name, tw->name) ? NULL : tag_intern_locked(st, tag.name, &news);
-		if (t)
-			t->is_listed = found = true;
+		t = strcmp(tag.name, tw->name) ? NULL : tag_intern_locked(st, tag.name);
+		if (t) {
+			tag_set_listed(t, true, &news);
+			t->list_round = st->tags_round;
+			found = true;
+		}
 		tag_release(&tag);
 	}
 	if (page && !found && st->negative_tags.nr < MAX_NEGATIVES &&
