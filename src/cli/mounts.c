@@ -2,20 +2,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <sofs/base/atomicfile.h>
 #include <sofs/base/strbuf.h>
 
-enum { MAX_MOUNTINFO = 16 << 20 };
+enum { MAX_MOUNTINFO = 16 << 20 }; /* bytes */
 
 void mount_release(struct mount *m)
 {
@@ -230,13 +230,6 @@ int mounts_containing(const char *path, struct mount *ret, char **ret_rest)
 
 /* Unmounting */
 
-bool mounts_is_dead(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) < 0 && (errno == ENOTCONN || errno == ECONNABORTED);
-}
-
 static int wait_child(pid_t pid)
 {
 	int status;
@@ -245,6 +238,29 @@ static int wait_child(pid_t pid)
 		if (errno != EINTR)
 			return -errno;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+}
+
+/* statfs() is never answered from a cache of the kernel. A process that lives but hangs does not answer it either, so
+ * it is asked by a child, which can be killed. */
+bool mounts_is_dead(const char *path)
+{
+	enum { PATIENCE_MS = 3000 };
+	struct pollfd p = { .events = POLLIN };
+	struct statfs st;
+	int fds[2];
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return false;
+	pid = fork();
+	if (pid == 0)
+		_exit(statfs(path, &st) < 0 && (errno == ENOTCONN || errno == ECONNABORTED));
+	close(fds[1]);
+	p.fd = fds[0]; /* its end is the child's end */
+	if (pid > 0 && poll(&p, 1, PATIENCE_MS) == 0)
+		kill(pid, SIGKILL);
+	close(fds[0]);
+	return pid > 0 && wait_child(pid) == 1;
 }
 
 static void exec_fusermount(const char *path, bool is_lazy, int out)

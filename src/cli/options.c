@@ -1,19 +1,15 @@
 #include "options.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <grp.h>
-#include <inttypes.h>
-#include <limits.h>
-#include <pwd.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <sofs/api.h>
 #include <sofs/base/log.h>
 
-#include "dirs.h"
-#include "source.h"
+#include "optvalue.h"
 
 #define FIELD(f) offsetof(struct config, f)
 
@@ -207,7 +203,7 @@ const struct opt *options_find(const char *name)
 	return NULL;
 }
 
-static const struct opt *find_letter(char letter)
+const struct opt *options_find_letter(char letter)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
 		if (options[i].letter == letter)
@@ -215,468 +211,16 @@ static const struct opt *find_letter(char letter)
 	return NULL;
 }
 
+size_t option_index(const struct opt *o)
+{
+	return (size_t)(o - options);
+}
+
 enum opt_level options_level(const struct config *c, const char *name)
 {
 	const struct opt *o = options_find(name);
 
-	return o ? c->level[o - options] : FROM_DEFAULT;
-}
-
-static bool takes_value(const struct opt *o)
-{
-	return o->type != OPT_SWITCH && o->type != OPT_IGNORED && o->type != OPT_REFUSED &&
-	       o->type != OPT_PASSED;
-}
-
-/* Values */
-
-struct value {
-	bool flag;
-	uint64_t number; /* and choices */
-	char *text;      /* owned */
-};
-
-static bool parse_digits(const char *s, int base, uint64_t *ret, const char **end)
-{
-	char *stop;
-
-	if (!isdigit((unsigned char)*s))
-		return false;
-	errno = 0;
-	*ret = strtoull(s, &stop, base);
-	*end = stop;
-	return errno == 0 && stop > s;
-}
-
-static void add_size(struct strbuf *sb, uint64_t n)
-{
-	static const char units[] = "KMGT";
-	int unit = -1;
-
-	while (unit < 3 && n >= 1024 && n % 1024 == 0) {
-		n /= 1024;
-		unit++;
-	}
-	strbuf_addf(sb, "%" PRIu64, n);
-	if (unit >= 0)
-		strbuf_addch(sb, units[unit]);
-}
-
-static int bad(struct strbuf *err, const char *where, const char *why)
-{
-	strbuf_addf(err, "%s: %s", where, why);
-	return -EINVAL;
-}
-
-static int out_of_range(const struct opt *o, const char *where, struct strbuf *err)
-{
-	strbuf_addf(err, "%s: must be between ", where);
-	if (o->type == OPT_SIZE) {
-		add_size(err, o->min);
-		strbuf_adds(err, " and ");
-		add_size(err, o->max);
-	} else {
-		strbuf_addf(err, "%" PRIu64 " and %" PRIu64, o->min, o->max);
-	}
-	return -EINVAL;
-}
-
-static int parse_number(const struct opt *o, const char *s, const char *where, struct value *v,
-			struct strbuf *err)
-{
-	static const char units[] = "KMG";
-	const char *end;
-
-	if (!parse_digits(s, o->type == OPT_OCTAL ? 8 : 10, &v->number, &end))
-		return bad(err, where,
-			   o->type == OPT_OCTAL ? "not an octal number" : "not a number");
-	if (o->type == OPT_SIZE && *end) {
-		const char *unit = strchr(units, toupper((unsigned char)*end));
-		unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
-
-		if (!unit || end[1])
-			return bad(err, where, "not a size such as 64M");
-		if (v->number > UINT64_MAX >> shift)
-			return out_of_range(o, where, err);
-		v->number <<= shift;
-	} else if (*end) {
-		return bad(err, where,
-			   o->type == OPT_OCTAL ? "not an octal number" : "not a number");
-	}
-	if (v->number < o->min || v->number > o->max)
-		return out_of_range(o, where, err);
-	return 0;
-}
-
-static int parse_owner(const struct opt *o, const char *s, const char *where, struct value *v,
-		       struct strbuf *err)
-{
-	const struct passwd *pw;
-	const struct group *gr;
-
-	if (isdigit((unsigned char)*s))
-		return parse_number(o, s, where, v, err);
-	if (o->type == OPT_USER) {
-		pw = getpwnam(s);
-		if (!pw)
-			return bad(err, where, "no such user");
-		v->number = pw->pw_uid;
-	} else {
-		gr = getgrnam(s);
-		if (!gr)
-			return bad(err, where, "no such group");
-		v->number = gr->gr_gid;
-	}
-	return 0;
-}
-
-static int parse_choice(const struct opt *o, const char *s, const char *where, struct value *v,
-			struct strbuf *err)
-{
-	for (size_t i = 0; o->choices[i]; i++) {
-		if (!strcmp(s, o->choices[i])) {
-			v->number = i;
-			return 0;
-		}
-	}
-	strbuf_addf(err, "%s: must be ", where);
-	for (size_t i = 0; o->choices[i]; i++)
-		strbuf_addf(err, "%s%s",
-			    i == 0              ? ""
-			    : o->choices[i + 1] ? ", "
-						: " or ",
-			    o->choices[i]);
-	return -EINVAL;
-}
-
-static int parse_switch(const char *s, const char *where, struct value *v, struct strbuf *err)
-{
-	static const char *const yes[] = { "yes", "on", "true", "1" };
-	static const char *const no[] = { "no", "off", "false", "0" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
-		if (!strcasecmp(s, yes[i]) || !strcasecmp(s, no[i])) {
-			v->flag = !strcasecmp(s, yes[i]);
-			return 0;
-		}
-	}
-	return bad(err, where, "must be yes or no");
-}
-
-/* A file has no working directory of its own, so a path in it starts at / or at home. */
-static int parse_path(const char *s, const char *where, bool in_file, struct value *v,
-		      struct strbuf *err)
-{
-	struct strbuf sb = STRBUF_INIT;
-	_cleanup_free_ char *start = NULL;
-
-	if (s[0] == '~' && s[1] == '/') {
-		start = dirs_home();
-		s += 2;
-		if (!start)
-			return bad(err, where, "the home directory is not known");
-	} else if (s[0] != '/') {
-		if (in_file)
-			return bad(err, where, "must start with / or ~/");
-		start = getcwd(NULL, 0);
-		if (!start)
-			return bad(err, where, "the working directory has no name");
-	}
-	if (start)
-		strbuf_addf(&sb, "%s/", start);
-	strbuf_adds(&sb, s);
-	v->text = strbuf_detach(&sb);
-	return v->text ? 0 : -ENOMEM;
-}
-
-static int parse_value(const struct opt *o, const char *s, const char *where, bool in_file,
-		       struct value *v, struct strbuf *err)
-{
-	if (!*s && takes_value(o))
-		return bad(err, where, "needs a value");
-	switch (o->type) {
-	case OPT_SWITCH:
-		return parse_switch(s, where, v, err);
-	case OPT_NUMBER:
-	case OPT_SIZE:
-	case OPT_OCTAL:
-		return parse_number(o, s, where, v, err);
-	case OPT_USER:
-	case OPT_GROUP:
-		return parse_owner(o, s, where, v, err);
-	case OPT_CHOICE:
-		return parse_choice(o, s, where, v, err);
-	case OPT_PATH:
-		return parse_path(s, where, in_file, v, err);
-	case OPT_URL:
-		return url_check(s, where, &v->text, err);
-	case OPT_STRING:
-	case OPT_PASSED:
-		v->text = strdup(s);
-		return v->text ? 0 : -ENOMEM;
-	case OPT_IGNORED:
-		return 0;
-	case OPT_REFUSED:
-		return bad(err, where, o->help);
-	}
-	return -EINVAL;
-}
-
-static void *field(struct config *c, const struct opt *o)
-{
-	return (char *)c + o->offset;
-}
-
-static void pass(struct config *c, const struct opt *o, const char *value)
-{
-	strbuf_addf(&c->passed, "%s%s%s%s", c->passed.len ? "," : "", o->name, *value ? "=" : "",
-		    value);
-}
-
-static void apply_value(struct config *c, const struct opt *o, struct value *v)
-{
-	switch (o->type) {
-	case OPT_SWITCH:
-		*(bool *)field(c, o) = v->flag;
-		break;
-	case OPT_NUMBER:
-	case OPT_SIZE:
-	case OPT_OCTAL:
-	case OPT_USER:
-	case OPT_GROUP:
-		*(uint64_t *)field(c, o) = v->number;
-		break;
-	case OPT_CHOICE:
-		*(unsigned *)field(c, o) = (unsigned)v->number;
-		break;
-	case OPT_STRING:
-	case OPT_PATH:
-	case OPT_URL:
-		free(*(char **)field(c, o));
-		*(char **)field(c, o) = TAKE_PTR(v->text);
-		break;
-	case OPT_PASSED:
-		pass(c, o, v->text);
-		break;
-	case OPT_IGNORED:
-	case OPT_REFUSED:
-		break;
-	}
-}
-
-static bool is_default(const struct opt *o, const struct value *v)
-{
-	struct value dflt = { 0 };
-	_cleanup_(strbuf_release) struct strbuf err = STRBUF_INIT;
-	bool same;
-
-	if (o->dflt && parse_value(o, o->dflt, o->name, false, &dflt, &err) < 0)
-		return false;
-	same = dflt.flag == v->flag && dflt.number == v->number;
-	free(dflt.text);
-	return same;
-}
-
-/* Checks a value, and takes it unless a stronger level has spoken already. */
-static int set(struct config *c, const struct opt *o, const char *value, enum opt_level level,
-	       const char *where, bool apply, struct strbuf *err)
-{
-	struct value v = { 0 };
-	int r = parse_value(o, value, where, level == FROM_FILE, &v, err);
-
-	/* Nothing polls in this version, so `poll=0` asks for what is. */
-	if (r == 0 && apply && o->is_later && !is_default(o, &v) &&
-	    !(o->offset == FIELD(poll_s) && v.number == 0))
-		r = bad(err, where, "not yet available in this version of sofs");
-	if (r == 0 && apply && c->level[o - options] <= level) {
-		apply_value(c, o, &v);
-		c->level[o - options] = level;
-	}
-	free(v.text);
-	return r;
-}
-
-/* The command line */
-
-struct parser {
-	struct config *c;
-	unsigned command;
-	int argc, i;
-	char **argv;
-	struct operands *operands;
-	struct strbuf *err;
-};
-
-static bool has_option(const struct parser *p, const struct opt *o)
-{
-	return o && (o->where & OPT_FLAG) && (o->commands & (p->command | FOR_ALL));
-}
-
-static int set_flag(struct parser *p, const struct opt *o, const char *shown, const char *value)
-{
-	_cleanup_(strbuf_release) struct strbuf where = STRBUF_INIT;
-
-	strbuf_addf(&where, "%s%s%s", shown, o->type == OPT_SWITCH ? "" : " ",
-		    o->type == OPT_SWITCH ? "" : value);
-	return set(p->c, o, value, FROM_FLAG, strbuf_str(&where), true, p->err);
-}
-
-static int parse_long(struct parser *p, const char *arg)
-{
-	const char *eq = strchr(arg, '='), *value = eq ? eq + 1 : NULL;
-	_cleanup_free_ char *shown = strndup(arg, eq ? (size_t)(eq - arg) : strlen(arg));
-	const char *name;
-	const struct opt *o;
-	bool negated = false;
-
-	if (!shown)
-		return -ENOMEM;
-	name = shown + 2;
-	o = options_find(name);
-	if (!has_option(p, o) && !strncmp(name, "no-", 3)) {
-		o = options_find(name + 3);
-		negated = true;
-	}
-	if (!has_option(p, o) || (negated && o->type != OPT_SWITCH)) {
-		strbuf_addf(p->err, "unknown option %s", shown);
-		return -EINVAL;
-	}
-	if (o->type == OPT_SWITCH) {
-		if (value)
-			return bad(p->err, shown, "takes no value");
-		return set_flag(p, o, shown, negated ? "no" : "yes");
-	}
-	if (!value) {
-		if (p->i + 1 >= p->argc)
-			return bad(p->err, shown, "needs a value");
-		value = p->argv[++p->i];
-	}
-	return set_flag(p, o, shown, value);
-}
-
-/* -f -d -h, also joined as -fd, and -o OPTIONS. */
-static int parse_short(struct parser *p, const char *arg)
-{
-	for (const char *s = arg + 1; *s; s++) {
-		const struct opt *o = find_letter(*s);
-		char shown[3] = { '-', *s, '\0' };
-		int r;
-
-		if (*s == 'o' && (p->command & FOR_MOUNT)) {
-			const char *value = s[1]                 ? s + 1
-					    : p->i + 1 < p->argc ? p->argv[++p->i]
-								 : NULL;
-
-			if (!value)
-				return bad(p->err, "-o", "needs a value");
-			return options_parse_mount(p->c, value, false, p->err);
-		}
-		if (!has_option(p, o)) {
-			strbuf_addf(p->err, "unknown option %s", shown);
-			return -EINVAL;
-		}
-		r = set_flag(p, o, shown, "yes");
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-int options_parse_args(struct config *c, unsigned command, int argc, char **argv,
-		       struct operands *ret, struct strbuf *err)
-{
-	struct parser p = { c, command, argc, 0, argv, ret, err };
-	bool ended = false;
-	int r = 0;
-
-	*ret = (struct operands){ .v = calloc((size_t)argc + 1, sizeof(char *)) };
-	if (!ret->v)
-		return -ENOMEM;
-	for (; p.i < argc && r == 0; p.i++) {
-		char *arg = argv[p.i];
-
-		if (ended || arg[0] != '-' || !arg[1])
-			ret->v[ret->nr++] = arg;
-		else if (!strcmp(arg, "--"))
-			ended = true;
-		else if (arg[1] == '-')
-			r = parse_long(&p, arg);
-		else
-			r = parse_short(&p, arg);
-	}
-	return r;
-}
-
-/* -o NAME[=VALUE],… */
-
-static int set_mount(struct config *c, const char *name, const char *value, bool is_sloppy,
-		     struct strbuf *err)
-{
-	const struct opt *o = options_find(name);
-	_cleanup_(strbuf_release) struct strbuf where = STRBUF_INIT;
-	bool negated = false;
-
-	if (!o && !strncmp(name, "no-", 3)) {
-		o = options_find(name + 3);
-		negated = true;
-	}
-	if (!o || !(o->where & OPT_MOUNT) || (negated && o->type != OPT_SWITCH)) {
-		if (is_sloppy)
-			return 0;
-		strbuf_addf(err, "-o %s: unknown option", name);
-		return -EINVAL;
-	}
-	strbuf_addf(&where, "-o %s", name);
-	if (value && takes_value(o))
-		strbuf_addf(&where, "=%s", value);
-	if (o->type == OPT_SWITCH) {
-		if (value)
-			return bad(err, strbuf_str(&where), "takes no value");
-		value = negated ? "no" : "yes";
-	}
-	return set(c, o, value ? value : "", FROM_FLAG, strbuf_str(&where), true, err);
-}
-
-int options_parse_mount(struct config *c, const char *text, bool is_sloppy, struct strbuf *err)
-{
-	_cleanup_(strbuf_release) struct strbuf item = STRBUF_INIT;
-
-	for (const char *s = text;; s++) {
-		if (*s == '\\' && (s[1] == ',' || s[1] == '\\')) {
-			strbuf_addch(&item, *++s);
-		} else if (*s && *s != ',') {
-			strbuf_addch(&item, *s);
-		} else {
-			char *eq;
-			int r = 0;
-
-			if (strbuf_failed(&item))
-				return -ENOMEM;
-			if (item.len) {
-				eq = strchr(item.buf, '=');
-				if (eq)
-					*eq++ = '\0';
-				r = set_mount(c, item.buf, eq, is_sloppy, err);
-			}
-			if (r < 0 || !*s)
-				return r;
-			strbuf_reset(&item);
-		}
-	}
-}
-
-int options_set_file(struct config *c, const char *name, const char *value, const char *where,
-		     bool apply, struct strbuf *err)
-{
-	const struct opt *o = options_find(name);
-	_cleanup_(strbuf_release) struct strbuf at = STRBUF_INIT;
-
-	strbuf_addf(&at, "%s: %s", where, name);
-	if (!o || !(o->where & OPT_FILE))
-		return bad(err, strbuf_str(&at), "unknown option");
-	if (o->type != OPT_SWITCH)
-		strbuf_addf(&at, " = %s", value);
-	return set(c, o, value, FROM_FILE, strbuf_str(&at), apply, err);
+	return o ? c->level[option_index(o)] : FROM_DEFAULT;
 }
 
 /* Of two options that say the same thing the stronger level wins; on one level they contradict. */
@@ -714,32 +258,18 @@ int options_finish(struct config *c, struct strbuf *err)
 
 int config_init(struct config *c)
 {
-	_cleanup_(strbuf_release) struct strbuf err = STRBUF_INIT;
+	int r = 0;
 
 	*c = (struct config){ .uid = getuid(), .gid = getgid() };
-	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
-		struct value v = { 0 };
-		int r;
-
-		if (!options[i].dflt)
-			continue;
-		r = parse_value(&options[i], options[i].dflt, options[i].name, false, &v, &err);
-		if (r < 0)
-			return r;
-		apply_value(c, &options[i], &v);
-		free(v.text);
-	}
-	return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(options) && r == 0; i++)
+		r = option_set_default(c, &options[i]);
+	return r;
 }
 
 void config_release(struct config *c)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
-		enum opt_type t = options[i].type;
-
-		if (t == OPT_STRING || t == OPT_PATH || t == OPT_URL)
-			free(TAKE_PTR(*(char **)field(c, &options[i])));
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		option_release(c, &options[i]);
 	strbuf_release(&c->passed);
 }
 

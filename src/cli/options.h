@@ -89,6 +89,7 @@ void config_release(struct config *c);
 const struct opt *options_table(size_t *ret_nr);
 /* By name; `-` and `_` are the same in it. NULL: unknown. */
 const struct opt *options_find(const char *name);
+const struct opt *options_find_letter(char letter);
 enum opt_level options_level(const struct config *c, const char *name);
 
 /* What is left of a command line besides its options: borrowed pointers. */

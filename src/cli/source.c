@@ -8,16 +8,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include "mistake.h"
+
 static const char team_api[] = "https://api.stackoverflowteams.com";
 static const char public_api[] = "https://api.stackexchange.com";
 
 enum { MAX_NAME = 100, MAX_URL = 500 };
-
-static int bad(struct strbuf *err, const char *where, const char *why)
-{
-	strbuf_addf(err, "%s: %s", where, why);
-	return -EINVAL;
-}
 
 /* Addresses */
 
@@ -116,9 +112,9 @@ int url_check(const char *url, const char *where, char **ret, struct strbuf *err
 	size_t n = strlen(url);
 
 	if (why)
-		return bad(err, where, why);
+		return mistake(err, where, why);
 	if (strpbrk(u.path, "?#"))
-		return bad(err, where, "must not hold a query or fragment");
+		return mistake(err, where, "must not hold a query or fragment");
 	while (n && url[n - 1] == '/')
 		n--;
 	*ret = strndup(url, n);
@@ -206,7 +202,7 @@ static int set_host(struct source *s, const char *text, struct strbuf *err)
 
 	why = strlen(text) > MAX_URL ? "is too long for an address" : split_url(text, &u);
 	if (why)
-		return bad(err, text, why);
+		return mistake(err, text, why);
 	if (is_team_page(&u, &slug, &len))
 		return set_team(s, slug, len);
 	s->flavour = API_ENTERPRISE;
@@ -223,14 +219,14 @@ static int parse(const char *text, struct source *s, struct strbuf *err)
 	const char *slug = text;
 
 	if (!*text)
-		return bad(err, "SOURCE", "is empty; give the team's slug");
+		return mistake(err, "SOURCE", "is empty; give the team's slug");
 	if (strstr(text, "://"))
 		return set_host(s, text, err);
 	if (!strncmp(text, "site:", 5)) {
 		if (!is_site(text + 5))
-			return bad(err, text,
-				   "not a site's name, such as site:stackoverflow or "
-				   "site:unix.stackexchange.com");
+			return mistake(err, text,
+				       "not a site's name, such as site:stackoverflow or "
+				       "site:unix.stackexchange.com");
 		return set_site(s, text + 5);
 	}
 	if (!strncmp(text, "team:", 5))
@@ -238,11 +234,11 @@ static int parse(const char *text, struct source *s, struct strbuf *err)
 	if (is_slug(slug, strlen(slug)))
 		return set_team(s, slug, strlen(slug));
 	if (strchr(slug, '.'))
-		return bad(err, text,
-			   "not a team's slug; a host needs https:// before it, a public site "
-			   "needs site:");
-	return bad(err, text,
-		   "not a team's slug: that is the last part of stackoverflowteams.com/c/SLUG");
+		return mistake(err, text,
+			       "not a team's slug; a host needs https:// before it, a public site "
+			       "needs site:");
+	return mistake(err, text,
+		       "not a team's slug: that is the last part of stackoverflowteams.com/c/SLUG");
 }
 
 int source_parse(const char *text, struct source *ret, struct strbuf *err)
