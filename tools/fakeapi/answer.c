@@ -38,7 +38,7 @@ enum MHD_Result answer_stall(struct answer *a)
 /* A body that ends early or comes slowly. */
 struct slow_body {
 	struct buf body;
-	size_t stop_at; /* give up here */
+	size_t stop_at;      /* give up here */
 	int64_t bytes_per_s; /* 0 = as fast as possible */
 };
 
@@ -73,16 +73,16 @@ static void free_slow_body(void *cls)
 
 void answer_log(struct answer *a)
 {
-	a->log.fault = a->fault.kind != FAULT_NONE ? fault_kind_name(a->fault.kind) :
-		       a->fault.delay_ms	   ? fault_kind_name(FAULT_DELAY) :
-						     NULL;
+	a->log.fault = a->fault.kind != FAULT_NONE ? fault_kind_name(a->fault.kind)
+		       : a->fault.delay_ms         ? fault_kind_name(FAULT_DELAY)
+						   : NULL;
 	a->x->log_number = log_add(&a->log);
 	a->x->is_logged = true;
 }
 
 /* Sends body (taken over) as it is. */
 enum MHD_Result answer_body(struct answer *a, int status, struct buf *body, const char *type,
-				 const char *encoding)
+			    const char *encoding)
 {
 	struct MHD_Response *response;
 	enum MHD_Result r;
@@ -98,15 +98,16 @@ enum MHD_Result answer_body(struct answer *a, int status, struct buf *body, cons
 		if (a->fault.kind == FAULT_TRICKLE)
 			s->bytes_per_s = a->fault.bytes > 0 ? a->fault.bytes : 1;
 		else
-			s->stop_at = a->fault.bytes >= 0 && a->fault.bytes < (int64_t)len ?
-					     (size_t)a->fault.bytes :
-					     len / 2;
+			s->stop_at = a->fault.bytes >= 0 && a->fault.bytes < (int64_t)len
+					     ? (size_t)a->fault.bytes
+					     : len / 2;
 		s->body = *body;
 		*body = (struct buf){ 0 };
 		response = MHD_create_response_from_callback(len, 1u << 16, read_slow_body, s,
 							     free_slow_body);
 	} else {
-		response = MHD_create_response_from_buffer(len, buf_take(body), MHD_RESPMEM_MUST_FREE);
+		response =
+			MHD_create_response_from_buffer(len, buf_take(body), MHD_RESPMEM_MUST_FREE);
 	}
 	if (!response)
 		abort();
@@ -130,7 +131,7 @@ enum MHD_Result answer_body(struct answer *a, int status, struct buf *body, cons
 	return r;
 }
 
-/* Early failures, bans and the like are HTML and not compressed (section 2). */
+/* Early failures, bans and the like are HTML and not compressed (docs/error-handling). */
 enum MHD_Result answer_html(struct answer *a, int status, const char *text)
 {
 	struct buf b = { 0 };
@@ -144,8 +145,8 @@ enum MHD_Result answer_html(struct answer *a, int status, const char *text)
 
 static enum compression compression_for(const struct answer *a)
 {
-	const char *accept =
-		MHD_lookup_connection_value(a->conn, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT_ENCODING);
+	const char *accept = MHD_lookup_connection_value(a->conn, MHD_HEADER_KIND,
+							 MHD_HTTP_HEADER_ACCEPT_ENCODING);
 
 	return encode_choose((enum compression)a->rq->s.compression, accept);
 }
@@ -153,7 +154,8 @@ static enum compression compression_for(const struct answer *a)
 static void spoil_gzip(const struct fault *f, struct buf *b)
 {
 	if (f->kind == FAULT_TRUNCATE_GZIP)
-		b->len = f->bytes >= 0 && f->bytes < (int64_t)b->len ? (size_t)f->bytes : b->len / 2;
+		b->len =
+			f->bytes >= 0 && f->bytes < (int64_t)b->len ? (size_t)f->bytes : b->len / 2;
 	if (f->kind == FAULT_CORRUPT_GZIP)
 		for (size_t i = b->len / 2; i < b->len && i < b->len / 2 + 16; i++)
 			b->data[i] = (char)(b->data[i] ^ 0x5a);
@@ -162,8 +164,9 @@ static void spoil_gzip(const struct fault *f, struct buf *b)
 /* The filler is one item; before and after make the whole valid JSON. */
 static void add_repeated(const struct fault *f, struct buf *out)
 {
-	static const char item[] = "{\"question_id\":1,\"title\":\"a page without end\",\"tags\":[\"huge\"],"
-				   "\"body_markdown\":\"Lorem ipsum dolor sit amet, consectetur\"},";
+	static const char item[] =
+		"{\"question_id\":1,\"title\":\"a page without end\",\"tags\":[\"huge\"],"
+		"\"body_markdown\":\"Lorem ipsum dolor sit amet, consectetur\"},";
 
 	encode_repeated(out, "{\"items\":[", f->kind == FAULT_BOMB ? "\"\",\"\",\"\",\"\"," : item,
 			"{}],\"has_more\":false,\"quota_max\":10000,\"quota_remaining\":9000}",
@@ -179,7 +182,7 @@ static bool is_body_fault(enum fault_kind kind)
 
 /* head may be NULL. */
 enum MHD_Result answer_json(struct answer *a, int status, const struct chunk *head,
-				 const struct buf *tail)
+			    const struct buf *tail)
 {
 	const char *type = "application/json; charset=utf-8";
 	enum compression c = compression_for(a);
@@ -213,7 +216,7 @@ enum MHD_Result answer_json(struct answer *a, int status, const struct chunk *he
 
 /* Nothing but the error fields, as recorded; they are there whatever the filter says. */
 enum MHD_Result answer_error(struct answer *a, int status, int error_id, const char *message,
-				  int64_t backoff)
+			     int64_t backoff)
 {
 	struct buf b = { 0 };
 	enum MHD_Result r;

@@ -1,5 +1,5 @@
-/* Who asks, and whether that is allowed. What each refusal looks like is mostly unknown (section 1:
- * "which error_id each gives is [U]"), so it is looked up in settings.error_for. */
+/* Who asks, and whether that is allowed. What each refusal looks like is mostly unknown (the
+ * documentation lists causes, not error ids), so it is looked up in settings.error_for. */
 
 #include "request.h"
 
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define APP_KEY "key-app" /* public sites */
+#define APP_KEY        "key-app" /* public sites */
 #define ENTERPRISE_KEY "key-ent"
 
 static enum token find_token(const char *text)
@@ -55,7 +55,8 @@ static void check_token(struct request *rq, struct result *res)
 	int state = rq->token >= 0 ? rq->s.token_state[rq->token] : TOKEN_UNKNOWN;
 
 	if (rq->token == TOKEN_NONE) {
-		result_fail(res, error_for[REFUSE_NO_TOKEN], "This method requires an access token");
+		result_fail(res, error_for[REFUSE_NO_TOKEN],
+			    "This method requires an access token");
 		return;
 	}
 	switch ((enum token_state)state) {
@@ -87,8 +88,8 @@ static void check_team(struct request *rq, struct result *res)
 	if (!rq->team || !*rq->team)
 		result_fail(res, 400, "`team` is required");
 	else if (strcmp(rq->team, rq->s.team) != 0)
-		result_fail(res, rq->s.error_for[REFUSE_UNKNOWN_TEAM], "No team found for name `%s`",
-			    rq->team);
+		result_fail(res, rq->s.error_for[REFUSE_UNKNOWN_TEAM],
+			    "No team found for name `%s`", rq->team);
 }
 
 static bool is_known_site(const struct request *rq, const char *site)

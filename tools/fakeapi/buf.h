@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define _printf_(a, b) __attribute__((format(printf, a, b)))
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define ARRAY_SIZE(a)  (sizeof(a) / sizeof((a)[0]))
 
 struct buf {
 	char *data; /* always terminated by NUL once something was added */

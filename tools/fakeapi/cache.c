@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NR_SLOTS 4096
+#define NR_SLOTS  4096
 #define MAX_BYTES ((size_t)512 << 20) /* then the least recently used go */
 
 static struct {

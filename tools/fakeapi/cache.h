@@ -1,5 +1,5 @@
 /* The server's own response cache. The service promises that identical requests within a minute get
- * the same data (section 4); the same store also keeps compressed pages whose data have not changed
+ * the same data (docs/throttle); the same store also keeps compressed pages whose data have not changed
  * since, so that a benchmark measures the client and not this server. */
 #pragma once
 

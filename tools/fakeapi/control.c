@@ -68,7 +68,8 @@ static enum MHD_Result stats_reset(struct exchange *x, struct MHD_Connection *co
 	return reply_ok(conn);
 }
 
-static enum MHD_Result limits_end(struct exchange *x, struct MHD_Connection *conn, const cJSON *body)
+static enum MHD_Result limits_end(struct exchange *x, struct MHD_Connection *conn,
+				  const cJSON *body)
 {
 	(void)x;
 	(void)body;
@@ -91,7 +92,8 @@ static enum MHD_Result entries(struct exchange *x, struct MHD_Connection *conn, 
 	return reply_json(conn, 200, log_entries_json(param(x->uri, "since", 0)));
 }
 
-static enum MHD_Result faults_get(struct exchange *x, struct MHD_Connection *conn, const cJSON *body)
+static enum MHD_Result faults_get(struct exchange *x, struct MHD_Connection *conn,
+				  const cJSON *body)
 {
 	(void)x;
 	(void)body;
@@ -116,7 +118,8 @@ static enum MHD_Result faults_delete(struct exchange *x, struct MHD_Connection *
 	return reply_ok(conn);
 }
 
-static enum MHD_Result config_get(struct exchange *x, struct MHD_Connection *conn, const cJSON *body)
+static enum MHD_Result config_get(struct exchange *x, struct MHD_Connection *conn,
+				  const cJSON *body)
 {
 	struct settings s = server_settings();
 	cJSON *o = settings_to_json(&s);
@@ -136,7 +139,8 @@ static enum MHD_Result config_post(struct exchange *x, struct MHD_Connection *co
 	const cJSON *item;
 	const cJSON *quota = NULL;
 
-	cJSON_ArrayForEach(item, body) {
+	cJSON_ArrayForEach(item, body)
+	{
 		if (wrong)
 			break;
 		if (strcmp(item->string, "quota_remaining") == 0)
@@ -155,7 +159,8 @@ static enum MHD_Result config_post(struct exchange *x, struct MHD_Connection *co
 	return config_get(x, conn, body);
 }
 
-static enum MHD_Result change_data(struct exchange *x, struct MHD_Connection *conn, const cJSON *body)
+static enum MHD_Result change_data(struct exchange *x, struct MHD_Connection *conn,
+				   const cJSON *body)
 {
 	struct settings s = server_settings();
 	cJSON *out = cJSON_CreateObject();
@@ -193,10 +198,11 @@ static enum MHD_Result about(struct exchange *x, struct MHD_Connection *conn, co
 	pthread_mutex_lock(&d->lock);
 	for (int i = 0; i < NR_TOKENS; i++)
 		if (s.token_state[i] == TOKEN_OK)
-			cJSON_AddNumberToObject(tokens, token_names[i],
-						(double)(i == TOKEN_RW2 ?
-								 (s.user2 ? s.user2 : data_nth_asker(d, 2)) :
-								 (s.user ? s.user : data_nth_asker(d, 1))));
+			cJSON_AddNumberToObject(
+				tokens, token_names[i],
+				(double)(i == TOKEN_RW2
+						 ? (s.user2 ? s.user2 : data_nth_asker(d, 2))
+						 : (s.user ? s.user : data_nth_asker(d, 1))));
 	cJSON_AddStringToObject(o, "team", s.team);
 	cJSON_AddNumberToObject(o, "now_s", (double)server_now_s(&s));
 	cJSON_AddNumberToObject(o, "questions", (double)d->posts[POST_QUESTION].n);

@@ -37,7 +37,8 @@ static char *tags(const struct op *op)
 		return xstrdup(v->valuestring);
 	if (!cJSON_IsArray(v))
 		return NULL;
-	cJSON_ArrayForEach(tag, v) {
+	cJSON_ArrayForEach(tag, v)
+	{
 		if (!cJSON_IsString(tag))
 			continue;
 		if (b.len)
@@ -130,8 +131,9 @@ static const char *op_add_question(struct op *op)
 	const char *title = text(op, "title");
 	const char *body = text(op, "body_markdown");
 	char *joined = tags(op);
-	struct post *p = data_add_question(op->d, op->by, title ? title : "A new question",
-					   body ? body : "A new text.", joined ? joined : "", op->now_s);
+	struct post *p =
+		data_add_question(op->d, op->by, title ? title : "A new question",
+				  body ? body : "A new text.", joined ? joined : "", op->now_s);
 
 	output_post(op, p);
 	free(joined);
@@ -160,7 +162,8 @@ static const char *op_add_answer(struct op *op)
 
 	if (!q)
 		return "no such question_id";
-	output_post(op, data_add_answer(op->d, q, op->by, body ? body : "A new answer.", op->now_s));
+	output_post(op,
+		    data_add_answer(op->d, q, op->by, body ? body : "A new answer.", op->now_s));
 	return NULL;
 }
 
@@ -171,8 +174,8 @@ static const char *op_add_comment(struct op *op)
 
 	if (!p)
 		return "no such post_id";
-	output_comment(op,
-		       data_add_comment(op->d, p, op->by, body ? body : "A new comment.", op->now_s));
+	output_comment(
+		op, data_add_comment(op->d, p, op->by, body ? body : "A new comment.", op->now_s));
 	return NULL;
 }
 
@@ -339,7 +342,8 @@ static void random_change(struct op *op, uint64_t *rng, cJSON *list)
 	struct post_edit e = { .body = body, .bump = true };
 
 	if (!q || kind == 0) {
-		q = data_add_question(d, by, body, body, d->tags.n ? ((struct tag *)d->tags.v[0])->name : "",
+		q = data_add_question(d, by, body, body,
+				      d->tags.n ? ((struct tag *)d->tags.v[0])->name : "",
 				      op->now_s);
 		report(list, "add_question", q->id, q->id);
 	} else if (kind <= 3) {
@@ -350,10 +354,12 @@ static void random_change(struct op *op, uint64_t *rng, cJSON *list)
 		report(list, "add_answer", a->id, q->id);
 	} else if (kind <= 8) {
 		c = data_add_comment(d, kind == 6 && a ? a : q, by, body, op->now_s);
-		report(list, "add_comment", c->id, c->post->parent ? c->post->parent->id : c->post->id);
+		report(list, "add_comment", c->id,
+		       c->post->parent ? c->post->parent->id : c->post->id);
 	} else if (kind == 9 && c) {
 		data_edit_comment(d, c, body);
-		report(list, "edit_comment", c->id, c->post->parent ? c->post->parent->id : c->post->id);
+		report(list, "edit_comment", c->id,
+		       c->post->parent ? c->post->parent->id : c->post->id);
 	} else if (kind == 10 && c) {
 		report(list, "delete_comment", c->id,
 		       c->post->parent ? c->post->parent->id : c->post->id);
@@ -436,7 +442,8 @@ const char *control_data(struct data *d, const cJSON *json, int64_t now_s, int64
 		default_user = data_nth_asker(d, 2);
 	if (cJSON_IsArray(json)) {
 		results = cJSON_AddArrayToObject(out, "results");
-		cJSON_ArrayForEach(op.json, json) {
+		cJSON_ArrayForEach(op.json, json)
+		{
 			op.out = cJSON_CreateObject();
 			cJSON_AddItemToArray(results, op.out);
 			op.now_s = now_s;
@@ -453,18 +460,23 @@ const char *control_data(struct data *d, const cJSON *json, int64_t now_s, int64
 static const char question_fields[] =
 	"question.question_id;question.title;question.tags;question.link;question.view_count;"
 	"question.owner;question.last_editor;question.score;question.creation_date;"
-	"question.last_activity_date;question.last_edit_date;question.content_license;question.body;"
-	"question.body_markdown;question.comment_count;question.comments;question.accepted_answer_id;"
+	"question.last_activity_date;question.last_edit_date;question.content_license;question."
+	"body;"
+	"question.body_markdown;question.comment_count;question.comments;question.accepted_answer_"
+	"id;"
 	"question.is_answered;question.answer_count;question.answers;question.favorite_count;"
 	"question.protected_date;question.closed_date;question.closed_reason;question.locked_date;"
 	"question.community_owned_date;answer.answer_id;answer.question_id;answer.is_accepted;"
-	"answer.link;answer.title;answer.owner;answer.last_editor;answer.score;answer.creation_date;"
+	"answer.link;answer.title;answer.owner;answer.last_editor;answer.score;answer.creation_"
+	"date;"
 	"answer.last_activity_date;answer.last_edit_date;answer.content_license;answer.body;"
 	"answer.body_markdown;answer.comment_count;answer.comments;answer.community_owned_date;"
 	"comment.comment_id;comment.post_id;comment.post_type;comment.score;comment.creation_date;"
 	"comment.edited;comment.body_markdown;comment.content_license;comment.owner;"
-	"comment.reply_to_user;shallow_user.account_id;shallow_user.reputation;shallow_user.user_id;"
-	"shallow_user.user_type;shallow_user.profile_image;shallow_user.display_name;shallow_user.link;"
+	"comment.reply_to_user;shallow_user.account_id;shallow_user.reputation;shallow_user.user_"
+	"id;"
+	"shallow_user.user_type;shallow_user.profile_image;shallow_user.display_name;shallow_user."
+	"link;"
 	"article.article_id;article.article_type;article.body;article.body_markdown;"
 	"article.comment_count;article.comments;article.creation_date;article.last_activity_date;"
 	"article.last_edit_date;article.last_editor;article.link;article.owner;article.score;"
@@ -476,18 +488,19 @@ bool control_dump(struct data *d, const char *what, struct buf *out)
 	struct writer w;
 
 	filter_change(&f, question_fields, true);
-	filter_change(&f, "tag.count;tag.has_synonyms;tag.is_moderator_only;tag.is_required;tag.name;"
-			  "user.user_id;user.account_id;user.display_name;user.reputation;"
-			  "user.creation_date;user.user_type;user.view_count;user.up_vote_count;"
-			  "user.down_vote_count;user.link;user.profile_image",
+	filter_change(&f,
+		      "tag.count;tag.has_synonyms;tag.is_moderator_only;tag.is_required;tag.name;"
+		      "user.user_id;user.account_id;user.display_name;user.reputation;"
+		      "user.creation_date;user.user_type;user.view_count;user.up_vote_count;"
+		      "user.down_vote_count;user.link;user.profile_image",
 		      true);
 	pthread_mutex_lock(&d->lock);
 	data_refresh_tags(d);
-	const struct ptrs *list = strcmp(what, "questions") == 0 ? &d->posts[POST_QUESTION] :
-				  strcmp(what, "articles") == 0	 ? &d->posts[POST_ARTICLE] :
-				  strcmp(what, "tags") == 0	 ? &d->tags :
-				  strcmp(what, "users") == 0	 ? &d->users :
-								   NULL;
+	const struct ptrs *list = strcmp(what, "questions") == 0  ? &d->posts[POST_QUESTION]
+				  : strcmp(what, "articles") == 0 ? &d->posts[POST_ARTICLE]
+				  : strcmp(what, "tags") == 0     ? &d->tags
+				  : strcmp(what, "users") == 0    ? &d->users
+								  : NULL;
 
 	for (size_t i = 0; list && i < list->n; i++) {
 		writer_init(&w, out, &f);

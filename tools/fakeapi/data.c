@@ -127,18 +127,19 @@ const char *data_intern(struct data *d, const char *s)
 /* A deleted user has no id: {"user_type":"does_not_exist","display_name":"user123"}. */
 struct user *data_user(struct data *d, int64_t id, const char *name)
 {
-	struct user *u = id ? idmap_get(&d->users_by_id, id) :
-			      strmap_get(&d->users_by_name, name ? name : "");
+	struct user *u = id ? idmap_get(&d->users_by_id, id)
+			    : strmap_get(&d->users_by_name, name ? name : "");
 
 	if (u)
 		return u;
 	u = xcalloc(1, sizeof(*u));
 	u->id = id;
-	u->display_name = name ? xstrdup(name) : id ? xasprintf("user%lld", (long long)id) :
-						      xstrdup("");
-	u->user_type = data_intern(d, id == COMMUNITY_USER ? "moderator" :
-				      id		   ? "registered" :
-							     "does_not_exist");
+	u->display_name = name ? xstrdup(name)
+			  : id ? xasprintf("user%lld", (long long)id)
+			       : xstrdup("");
+	u->user_type = data_intern(d, id == COMMUNITY_USER ? "moderator"
+				      : id                 ? "registered"
+							   : "does_not_exist");
 	if (id) {
 		u->reputation = 1;
 		idmap_set(&d->users_by_id, id, u);
@@ -202,8 +203,8 @@ void data_insert_post(struct data *d, struct post *p)
 		d->max_post_id = p->id;
 	if (p->parent) {
 		struct ptrs *answers = &p->parent->answers;
-		bool in_order = answers->n == 0 ||
-				((struct post *)answers->v[answers->n - 1])->id < p->id;
+		bool in_order =
+			answers->n == 0 || ((struct post *)answers->v[answers->n - 1])->id < p->id;
 
 		ptrs_add(answers, p);
 		if (!in_order)
@@ -251,7 +252,7 @@ void data_remove_post(struct data *d, struct post *p)
 		free_revision(p->revisions.v[i]);
 	if (p->parent) {
 		ptrs_remove(&p->parent->answers, p);
-		/* accepted_answer_id may go on naming the deleted answer (spec, section 10.8);
+		/* accepted_answer_id of the service may go on naming the deleted one;
 		 * we keep it consistent, a fault can break it */
 		if (p->parent->accepted_answer_id == p->id)
 			p->parent->accepted_answer_id = 0;
@@ -342,7 +343,7 @@ void data_refresh_tags(struct data *d)
 			struct tag *t = q->tags.v[k];
 
 			t->count++;
-			/* "activity" of a tag = creation date of its latest question (section 5) */
+			/* "activity" of a tag = creation date of its latest question (docs/tags) */
 			if (q->creation_date > t->last_activity_date)
 				t->last_activity_date = q->creation_date;
 		}
@@ -401,7 +402,8 @@ const struct ptrs *data_revisions(struct data *d, struct post *p)
 		r->tags = data_join_tags(p);
 	}
 	if (p->last_edit_date) {
-		r = data_add_revision(p, p->last_edit_date, p->last_editor ? p->last_editor : p->owner);
+		r = data_add_revision(p, p->last_edit_date,
+				      p->last_editor ? p->last_editor : p->owner);
 		r->body_markdown = xstrdup(p->body_markdown);
 		r->last_body_markdown = xstrdup(p->body_markdown);
 		r->comment = xstrdup("edited");

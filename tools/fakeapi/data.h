@@ -3,7 +3,7 @@
  * Everything hangs on one struct data, guarded by one lock, which a request holds while it selects
  * and renders; compression and delays happen outside. Objects are open structs; whoever changes one
  * uses data_edit.h, so that dates, counts, revisions and the version follow. Objects live until
- * deleted; nobody may keep a pointer beyond the lock. The whole is never freed: the process ends. */
+ * deleted; nobody may keep a pointer beyond the lock. All of it is freed by the process' end. */
 #pragma once
 
 #include "buf.h"
@@ -27,7 +27,7 @@ struct idmap {
 		int64_t key;
 		void *value; /* NULL and !used = free; NULL and used = removed */
 		bool used;
-	} *slots;
+	} * slots;
 	size_t n;
 	size_t cap;
 };
@@ -39,7 +39,7 @@ struct strmap {
 	struct {
 		const char *key; /* borrowed: belongs to the value */
 		void *value;
-	} *slots;
+	} * slots;
 	size_t n;
 	size_t cap;
 };
@@ -50,7 +50,7 @@ void strmap_set(struct strmap *m, const char *key, void *value);
 enum post_kind { POST_QUESTION, POST_ANSWER, POST_ARTICLE, POST_KINDS };
 
 struct user {
-	int64_t id; /* 0 = deleted user, known by name only; -1 = Community */
+	int64_t id;         /* 0 = deleted user, known by name only; -1 = Community */
 	int64_t account_id; /* 0 = not served */
 	int64_t reputation;
 	int64_t creation_date;
@@ -58,7 +58,7 @@ struct user {
 	char *display_name;
 	const char *user_type;
 	char *profile_image; /* may be NULL */
-	char *link; /* may be NULL */
+	char *link;          /* may be NULL */
 };
 
 struct tag {
@@ -77,7 +77,7 @@ struct post;
 struct comment {
 	int64_t id;
 	struct post *post;
-	struct user *owner; /* may be NULL */
+	struct user *owner;    /* may be NULL */
 	struct user *reply_to; /* may be NULL */
 	int64_t score;
 	int64_t creation_date;
@@ -102,13 +102,13 @@ struct post {
 	enum post_kind kind;
 	int64_t id;
 	struct post *parent; /* of an answer: its question */
-	char *title; /* NULL for answers */
-	char *body; /* HTML; NULL = derived from the Markdown when asked for */
+	char *title;         /* NULL for answers */
+	char *body;          /* HTML; NULL = derived from the Markdown when asked for */
 	char *body_markdown;
 	char *link;
 	const char *license;
 	const char *article_type;
-	struct user *owner; /* may be NULL */
+	struct user *owner;       /* may be NULL */
 	struct user *last_editor; /* may be NULL */
 	int64_t creation_date;
 	int64_t last_activity_date;
@@ -124,10 +124,10 @@ struct post {
 	int64_t accepted_answer_id; /* 0 = none */
 	int64_t bounty_amount, bounty_closes_date;
 	bool is_answered;
-	int64_t mark; /* scratch: rank or relevance within the request being answered */
-	struct ptrs tags; /* struct tag */
-	struct ptrs answers; /* struct post, ascending id */
-	struct ptrs comments; /* struct comment, ascending creation */
+	int64_t mark;          /* scratch: rank or relevance within the request being answered */
+	struct ptrs tags;      /* struct tag */
+	struct ptrs answers;   /* struct post, ascending id */
+	struct ptrs comments;  /* struct comment, ascending creation */
 	struct ptrs revisions; /* struct revision, oldest first; filled by data_revisions() */
 };
 
@@ -140,8 +140,8 @@ struct event {
 };
 
 struct data {
-	pthread_mutex_t lock; /* guards everything below */
-	_Atomic uint64_t version; /* moves with every change; may be read without the lock */
+	pthread_mutex_t lock;          /* guards everything below */
+	_Atomic uint64_t version;      /* moves with every change; may be read without the lock */
 	struct ptrs posts[POST_KINDS]; /* in the order of loading */
 	struct ptrs comments;
 	struct ptrs users; /* those with an id */
@@ -161,9 +161,9 @@ struct data {
 #define COMMUNITY_USER (-1)
 
 void data_init(struct data *d, const char *team);
-const char *data_intern(struct data *d, const char *s); /* NULL stays NULL */
+const char *data_intern(struct data *d, const char *s);               /* NULL stays NULL */
 struct user *data_user(struct data *d, int64_t id, const char *name); /* finds or makes */
-struct tag *data_tag(struct data *d, const char *name); /* finds or makes */
+struct tag *data_tag(struct data *d, const char *name);               /* finds or makes */
 struct post *data_post(const struct data *d, int64_t id, enum post_kind kind);
 void data_insert_post(struct data *d, struct post *p); /* takes ownership; parent must be set */
 void data_insert_comment(struct data *d, struct comment *c); /* takes ownership; post must be set */
@@ -179,8 +179,10 @@ char *data_join_tags(const struct post *p); /* "a;b"; caller frees */
 struct revision *data_revision_by_guid(struct data *d, const char *guid);
 
 /* load.c */
-int data_load_file(struct data *d, const char *path); /* questions; 0 or -errno, says why on stderr */
-int data_load_beside(struct data *d, const char *path); /* tags, users, articles next to that file */
+int data_load_file(struct data *d,
+		   const char *path); /* questions; 0 or -errno, says why on stderr */
+int data_load_beside(struct data *d,
+		     const char *path); /* tags, users, articles next to that file */
 
 /* synth.c */
 void synth_questions(struct data *d, int64_t n);

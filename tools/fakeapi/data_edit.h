@@ -1,6 +1,6 @@
 /* Changes, with all that follows from them: dates, counts, revisions, events, the data's version.
- * The rules of dates are those of api-v2.3.md section 10: a new answer bumps its question, a comment
- * does not, a vote changes no date. All need data->lock. Texts are copied. */
+ * Dates follow what the public data dumps show: a new answer bumps its question, a comment does
+ * not, a vote changes no date. All need data->lock. Texts are copied. */
 #pragma once
 
 #include "data.h"

@@ -84,8 +84,8 @@ enum compression encode_choose(enum compression setting, const char *accept)
 {
 	if (setting != COMPRESS_AUTO)
 		return setting;
-	return !is_accepted(accept, "gzip") && is_accepted(accept, "deflate") ? COMPRESS_DEFLATE :
-										COMPRESS_GZIP;
+	return !is_accepted(accept, "gzip") && is_accepted(accept, "deflate") ? COMPRESS_DEFLATE
+									      : COMPRESS_GZIP;
 }
 
 static void add_le32(struct buf *b, uint32_t v)
@@ -106,7 +106,8 @@ static const char zlib_header[2] = { 0x78, 0x01 };
 static void add_container(struct buf *out, enum compression c, const struct chunk *head,
 			  const char *tail, size_t tail_len)
 {
-	bool gzip = c == COMPRESS_GZIP || c == COMPRESS_GZIP_NO_HEADER || c == COMPRESS_GZIP_AS_DEFLATE;
+	bool gzip =
+		c == COMPRESS_GZIP || c == COMPRESS_GZIP_NO_HEADER || c == COMPRESS_GZIP_AS_DEFLATE;
 	bool zlib = c == COMPRESS_DEFLATE || c == COMPRESS_DEFLATE_AS_GZIP;
 	uLong crc = crc32(0, (const unsigned char *)tail, (unsigned)tail_len);
 	uLong adler = adler32(1, (const unsigned char *)tail, (unsigned)tail_len);
@@ -135,9 +136,12 @@ const char *encode(struct buf *out, enum compression c, const struct chunk *head
 		   size_t tail_len)
 {
 	static const char *const names[] = {
-		[COMPRESS_GZIP] = "gzip",	      [COMPRESS_DEFLATE] = "deflate",
-		[COMPRESS_RAW_DEFLATE] = "deflate",   [COMPRESS_NONE] = NULL,
-		[COMPRESS_GZIP_NO_HEADER] = NULL,     [COMPRESS_DEFLATE_AS_GZIP] = "gzip",
+		[COMPRESS_GZIP] = "gzip",
+		[COMPRESS_DEFLATE] = "deflate",
+		[COMPRESS_RAW_DEFLATE] = "deflate",
+		[COMPRESS_NONE] = NULL,
+		[COMPRESS_GZIP_NO_HEADER] = NULL,
+		[COMPRESS_DEFLATE_AS_GZIP] = "gzip",
 		[COMPRESS_GZIP_AS_DEFLATE] = "deflate",
 	};
 

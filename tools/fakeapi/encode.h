@@ -23,7 +23,7 @@ void chunk_release(struct chunk *c);
 /* What to do for this client: resolves COMPRESS_AUTO with its Accept-Encoding (may be NULL). */
 enum compression encode_choose(enum compression setting, const char *accept_encoding);
 
-/* Appends head and tail, encoded, to out. head may be NULL. Returns the Content-Encoding or NULL. */
+/* Appends head (may be NULL) and tail, encoded, to out. Returns the Content-Encoding or NULL. */
 const char *encode(struct buf *out, enum compression c, const struct chunk *head, const char *tail,
 		   size_t tail_len);
 

@@ -1,7 +1,7 @@
 /* One API request from arrival to answer: limits, identity, cache, route, faults, encoding.
  *
  *	arrive -> count -> ban? -> fault before? -> route -> token -> backoff? -> quota?
- *	       -> cached or handled under data->lock -> tail -> fault in body -> encode -> send -> log
+ *	       -> cached or handled under data->lock -> tail -> fault in body -> encode -> log, send
  */
 
 #include "answer.h"
@@ -18,9 +18,9 @@ static enum MHD_Result send_ban(struct answer *a, int64_t seconds)
 	enum MHD_Result r;
 
 	if (a->rq->s.ban_style != BAN_JSON_502)
-		return a->rq->s.ban_style == BAN_HTML_429 ?
-			       answer_html(a, 429, "Too Many Requests") :
-			       answer_html(a, 503, "Service Unavailable");
+		return a->rq->s.ban_style == BAN_HTML_429
+			       ? answer_html(a, 429, "Too Many Requests")
+			       : answer_html(a, 503, "Service Unavailable");
 	text = xasprintf("too many requests from this IP, more requests available in %lld seconds",
 			 (long long)seconds);
 	r = answer_error(a, 400, 502, text, 0);
@@ -218,11 +218,12 @@ static bool check_quota(struct answer *a, enum MHD_Result *r)
 
 	if (left >= 0 || a->rq->s.quota_style == QUOTA_IGNORE)
 		return true;
-	*r = a->rq->s.quota_style == QUOTA_HTML_429 ?
-		     answer_html(a, 429, "Too Many Requests") :
-		     answer_error(a, 400, 502,
-				"too many requests from this IP, more requests available in 86400 seconds",
-				0);
+	*r = a->rq->s.quota_style == QUOTA_HTML_429
+		     ? answer_html(a, 429, "Too Many Requests")
+		     : answer_error(a, 400, 502,
+				    "too many requests from this IP, more requests available in "
+				    "86400 seconds",
+				    0);
 	return false;
 }
 
@@ -283,11 +284,11 @@ static char *redact(const char *uri)
 
 static const char *style_name(enum style style)
 {
-	return style == STYLE_QUERY	 ? "query" :
-	       style == STYLE_PATH	 ? "path" :
-	       style == STYLE_ENTERPRISE ? "enterprise" :
-	       style == STYLE_PUBLIC	 ? "public" :
-					   "none";
+	return style == STYLE_QUERY        ? "query"
+	       : style == STYLE_PATH       ? "path"
+	       : style == STYLE_ENTERPRISE ? "enterprise"
+	       : style == STYLE_PUBLIC     ? "public"
+					   : "none";
 }
 
 static void count_headers(const struct answer *a)
@@ -317,10 +318,11 @@ static void read_request(struct answer *a, struct request *rq, const char *http_
 {
 	struct MHD_Connection *conn = a->conn;
 
-	*rq = (struct request){ .http_method = http_method, .uri = a->x->uri, .data = &server.data };
+	*rq = (struct request){ .http_method = http_method,
+				.uri = a->x->uri,
+				.data = &server.data };
 	rq->body = strcmp(http_method, "POST") == 0 ? a->x->body.data : NULL;
-	rq->token_header =
-		MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "X-API-Access-Token");
+	rq->token_header = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "X-API-Access-Token");
 	rq->authorization = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Authorization");
 	rq->api_key_header = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "X-API-Key");
 	rq->s = server_settings();
@@ -356,9 +358,9 @@ static void arrive(struct answer *a, struct result *res)
 				     .http_method = static_method(rq->http_method),
 				     .uri = redact(x->uri),
 				     .style = style_name(rq->style),
-				     .token = rq->token >= 0		? token_names[rq->token] + 4 :
-					      rq->token == TOKEN_NONE ? "none" :
-									"unknown",
+				     .token = rq->token >= 0            ? token_names[rq->token] + 4
+					      : rq->token == TOKEN_NONE ? "none"
+									: "unknown",
 				     .route = rq->method };
 	if (strcmp(rq->http_method, "GET") == 0) {
 		char *key = request_key(rq);

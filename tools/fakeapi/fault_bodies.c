@@ -60,8 +60,8 @@ static cJSON *some_object(void)
 /* Another member of each item is wrong, in turn. */
 static void spoil_item(cJSON *items, cJSON *item, int i)
 {
-	static const char *const ids[] = { "question_id", "answer_id", "comment_id", "post_id",
-					   "user_id", "article_id" };
+	static const char *const ids[] = { "question_id", "answer_id", "comment_id",
+					   "post_id",     "user_id",   "article_id" };
 
 	switch (i % 10) {
 	case 0:
@@ -137,14 +137,28 @@ static cJSON *wrong_types(cJSON *root, const char *variant)
 	return root;
 }
 
-#define E10 "éééééééééé"
+#define E10  "éééééééééé"
 #define E150 E10 E10 E10 E10 E10 E10 E10 E10 E10 E10 E10 E10 E10 E10 E10 /* 300 bytes */
 
 static const char *bad_name(int i)
 {
 	static const char *const names[] = {
-		"a/b", "..", "", "x" NUL_MARK "y", ".", "../../etc/passwd", "new\nline", "100%", "-rf",
-		"tab\there", "\xff\xfe invalid", "%2e%2e", "COM1", "con\x1b[31mred", " ", E150,
+		"a/b",
+		"..",
+		"",
+		"x" NUL_MARK "y",
+		".",
+		"../../etc/passwd",
+		"new\nline",
+		"100%",
+		"-rf",
+		"tab\there",
+		"\xff\xfe invalid",
+		"%2e%2e",
+		"COM1",
+		"con\x1b[31mred",
+		" ",
+		E150,
 	};
 
 	return names[i % (int)ARRAY_SIZE(names)];
@@ -155,7 +169,8 @@ static void bad_names(cJSON *items)
 	cJSON *item;
 	int i = 0;
 
-	cJSON_ArrayForEach(item, items) {
+	cJSON_ArrayForEach(item, items)
+	{
 		cJSON *tags = cJSON_GetObjectItemCaseSensitive(item, "tags");
 		cJSON *owner = cJSON_GetObjectItemCaseSensitive(item, "owner");
 
@@ -178,15 +193,18 @@ static void bad_names(cJSON *items)
 /* Raw numbers, because cJSON would print 2^53 + 1 as a double. */
 static void bad_ids(cJSON *items)
 {
-	static const char *const ids[] = { "question_id", "answer_id", "comment_id", "post_id",
-					   "user_id", "article_id" };
-	static const char *const values[] = { "-5", "0",   "9007199254740993", "18446744073709551616",
-					      "1e30", "1.5", "9223372036854775807", "-9223372036854775809" };
+	static const char *const ids[] = { "question_id", "answer_id", "comment_id",
+					   "post_id",     "user_id",   "article_id" };
+	static const char *const values[] = {
+		"-5",   "0",   "9007199254740993",    "18446744073709551616",
+		"1e30", "1.5", "9223372036854775807", "-9223372036854775809"
+	};
 	cJSON *previous = NULL;
 	cJSON *item;
 	int i = 0;
 
-	cJSON_ArrayForEach(item, items) {
+	cJSON_ArrayForEach(item, items)
+	{
 		for (size_t k = 0; k < ARRAY_SIZE(ids); k++) {
 			const cJSON *twin = cJSON_GetObjectItemCaseSensitive(previous, ids[k]);
 
@@ -248,7 +266,8 @@ char *fault_body(const struct fault *f, const char *json, size_t *len)
 	cJSON *items;
 	char *out = NULL;
 
-	if (f->kind == FAULT_WRONG_TYPES || f->kind == FAULT_BAD_NAMES || f->kind == FAULT_BAD_IDS) {
+	if (f->kind == FAULT_WRONG_TYPES || f->kind == FAULT_BAD_NAMES ||
+	    f->kind == FAULT_BAD_IDS) {
 		root = cJSON_ParseWithLength(json, *len);
 		items = cJSON_GetObjectItemCaseSensitive(root, "items");
 		if (root && f->kind == FAULT_WRONG_TYPES)

@@ -42,8 +42,8 @@ struct entry {
 	bool is_regex;
 	regex_t regex;
 	char http_method[8]; /* "" = any */
-	int64_t count; /* how often still; -1 = for ever */
-	int64_t skip; /* how many matches to leave alone first */
+	int64_t count;       /* how often still; -1 = for ever */
+	int64_t skip;        /* how many matches to leave alone first */
 	int64_t hits;
 	struct fault fault;
 };
@@ -203,7 +203,8 @@ const char *faults_add(const cJSON *list)
 		return add_one(list);
 	if (!cJSON_IsArray(list))
 		return "neither object nor array";
-	cJSON_ArrayForEach(o, list) {
+	cJSON_ArrayForEach(o, list)
+	{
 		const char *wrong = add_one(o);
 
 		if (wrong)

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #define FLAG_DEFAULT 1
-#define FLAG_BODY 2
+#define FLAG_BODY    2
 
 static const struct {
 	const char *type;
@@ -33,8 +33,8 @@ static const char nasty_alphabet[] =
 /* Bits as bytes, one byte of flags, four of check sum, in groups of six bits. */
 #define BIT_BYTES ((NR_FIELDS + 7) / 8)
 #define RAW_BYTES (BIT_BYTES + 1)
-#define ID_BYTES (RAW_BYTES + 4)
-#define ID_CHARS ((ID_BYTES * 8 + 5) / 6)
+#define ID_BYTES  (RAW_BYTES + 4)
+#define ID_CHARS  ((ID_BYTES * 8 + 5) / 6)
 
 _Static_assert(ID_CHARS + 2 < MAX_FILTER_ID, "filter id fits");
 

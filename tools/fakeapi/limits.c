@@ -4,10 +4,10 @@
 #include <string.h>
 
 #define MAX_METHODS 64
-#define MAX_RECENT 8192
+#define MAX_RECENT  8192
 
 static struct {
-	pthread_mutex_t lock; /* guards all */
+	pthread_mutex_t lock;       /* guards all */
 	int64_t recent[MAX_RECENT]; /* times of the last requests, a ring */
 	unsigned head, tail;
 	int peak;

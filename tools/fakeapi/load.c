@@ -61,7 +61,8 @@ static void load_comments(struct data *d, struct post *p, const cJSON *list)
 {
 	const cJSON *o;
 
-	cJSON_ArrayForEach(o, list) {
+	cJSON_ArrayForEach(o, list)
+	{
 		struct comment *c = xcalloc(1, sizeof(*c));
 
 		c->id = get_int(o, "comment_id");
@@ -123,7 +124,8 @@ static struct post *load_post(struct data *d, enum post_kind kind, const cJSON *
 	p->bounty_amount = get_int(o, "bounty_amount");
 	p->bounty_closes_date = get_int(o, "bounty_closes_date");
 	p->is_answered = get_bool(o, "is_answered");
-	cJSON_ArrayForEach(tag, cJSON_GetObjectItemCaseSensitive(o, "tags")) {
+	cJSON_ArrayForEach(tag, cJSON_GetObjectItemCaseSensitive(o, "tags"))
+	{
 		if (cJSON_IsString(tag))
 			ptrs_add(&p->tags, data_tag(d, tag->valuestring));
 	}
@@ -183,7 +185,8 @@ static void load_user(struct data *d, const cJSON *o)
 }
 
 /* gzread passes plain files through, so one loop serves both forms. */
-static int for_each_line(struct data *d, const char *path, void (*load)(struct data *, const cJSON *))
+static int for_each_line(struct data *d, const char *path,
+			 void (*load)(struct data *, const cJSON *))
 {
 	gzFile f = gzopen(path, "rb");
 	size_t cap = 1u << 20;
@@ -221,7 +224,8 @@ static int for_each_line(struct data *d, const char *path, void (*load)(struct d
 			if (cJSON_IsObject(o))
 				load(d, o);
 			else if (end != start)
-				fprintf(stderr, "fakeapi: %s:%zu: not a JSON object\n", path, line_no);
+				fprintf(stderr, "fakeapi: %s:%zu: not a JSON object\n", path,
+					line_no);
 			cJSON_Delete(o);
 			line_no++;
 			start = end + 1;

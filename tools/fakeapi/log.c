@@ -6,10 +6,10 @@
 #include <string.h>
 
 #define MAX_ENTRIES 20000
-#define MAX_ROUTES 80
+#define MAX_ROUTES  80
 #define MAX_REPEATS 500
-#define NR_KEYS 65536
-#define REPEAT_MS 60000
+#define NR_KEYS     65536
+#define REPEAT_MS   60000
 
 static const char *const count_names[NR_COUNTS] = {
 	[COUNT_TOTAL] = "total",
@@ -29,7 +29,7 @@ static const char *const count_names[NR_COUNTS] = {
 struct repeat {
 	char *key;
 	int64_t time_ms; /* wall clock */
-	int64_t age_ms; /* since the earlier answer */
+	int64_t age_ms;  /* since the earlier answer */
 };
 
 static struct {
@@ -38,8 +38,8 @@ static struct {
 	int64_t counts[NR_COUNTS];
 	int in_flight, max_in_flight;
 	struct log_entry *entries; /* a ring */
-	uint64_t nr_entries; /* ever added; also the number of the next one */
-	uint64_t first; /* oldest entry after the last reset */
+	uint64_t nr_entries;       /* ever added; also the number of the next one */
+	uint64_t first;            /* oldest entry after the last reset */
 	struct {
 		const char *name;
 		int64_t asked, ok, failed, items, bytes;
@@ -50,7 +50,7 @@ static struct {
 		uint64_t hash;
 		int64_t answered_ms; /* 0 = not with success */
 		int in_flight;
-	} *keys;
+	} * keys;
 	struct repeat repeats[MAX_REPEATS];
 	int64_t nr_repeats;
 } lg = { .lock = PTHREAD_MUTEX_INITIALIZER };

@@ -12,7 +12,7 @@
 struct log_entry {
 	int64_t time_ms; /* wall clock of arrival */
 	const char *http_method;
-	char *uri; /* credentials replaced by "***" */
+	char *uri;         /* credentials replaced by "***" */
 	const char *style; /* static texts */
 	const char *token;
 	const char *route;
@@ -21,10 +21,10 @@ struct log_entry {
 	int64_t bytes; /* of the body on the wire */
 	int64_t items;
 	int64_t duration_ms; /* -1 while the answer is being sent */
-	const char *fault; /* kind of the fault that shaped the answer, or NULL */
-	bool is_complete; /* the client got all of it */
-	bool is_repeat; /* asked again although answered less than 60 s ago */
-	bool is_cached; /* from the response cache */
+	const char *fault;   /* kind of the fault that shaped the answer, or NULL */
+	bool is_complete;    /* the client got all of it */
+	bool is_repeat;      /* asked again although answered less than 60 s ago */
+	bool is_cached;      /* from the response cache */
 };
 
 enum log_count {
@@ -46,7 +46,7 @@ enum log_count {
 bool log_open(const char *path); /* also write entries there, as JSON Lines */
 void log_count(enum log_count c);
 void log_arrived(const char *route); /* counts, and one more in flight */
-void log_left(void); /* one less in flight */
+void log_left(void);                 /* one less in flight */
 
 /* Returns the entry's number, for log_finish(). Takes ownership of uri. */
 uint64_t log_add(const struct log_entry *e);

@@ -42,8 +42,10 @@ static const struct option main_options[] = {
 static void usage(FILE *f)
 {
 	fputs("usage: fakeapi [--port N] [--ready-file FILE] [--log FILE] [--tls CERT KEY]\n"
-	      "               [--sample [DIR] | --corpus FILE.jsonl[.gz] | --synthetic N] [--articles N]\n"
-	      "               [--exit-with-parent] [--quota-remaining N] [--error-for NAME=ERROR_ID]\n"
+	      "               [--sample [DIR] | --corpus FILE.jsonl[.gz] | --synthetic N] "
+	      "[--articles N]\n"
+	      "               [--exit-with-parent] [--quota-remaining N] [--error-for "
+	      "NAME=ERROR_ID]\n"
 	      "               [--token NAME=STATE] [SETTING...]\n\nSettings:\n",
 	      f);
 	for (size_t i = 0; i < nr_settings; i++) {
@@ -122,7 +124,8 @@ static void set_error_for(struct options *o, const char *value)
 	const char *wrong = "NAME=ERROR_ID is wanted";
 
 	if (eq)
-		wrong = settings_set_refusal(&o->settings, value, (size_t)(eq - value), atoll(eq + 1));
+		wrong = settings_set_refusal(&o->settings, value, (size_t)(eq - value),
+					     atoll(eq + 1));
 	if (wrong)
 		die("error-for", value, wrong);
 }

@@ -8,12 +8,18 @@ static const struct {
 	const char *name;
 	enum sort sort;
 } sort_names[] = {
-	{ "activity", SORT_ACTIVITY },	     { "creation", SORT_CREATION },
-	{ "votes", SORT_VOTES },	     { "hot", SORT_HOT },
-	{ "week", SORT_WEEK },		     { "month", SORT_MONTH },
-	{ "rank", SORT_RANK },		     { "relevance", SORT_RELEVANCE },
-	{ "popular", SORT_POPULAR },	     { "name", SORT_NAME },
-	{ "reputation", SORT_REPUTATION },   { "modified", SORT_MODIFIED },
+	{ "activity", SORT_ACTIVITY },
+	{ "creation", SORT_CREATION },
+	{ "votes", SORT_VOTES },
+	{ "hot", SORT_HOT },
+	{ "week", SORT_WEEK },
+	{ "month", SORT_MONTH },
+	{ "rank", SORT_RANK },
+	{ "relevance", SORT_RELEVANCE },
+	{ "popular", SORT_POPULAR },
+	{ "name", SORT_NAME },
+	{ "reputation", SORT_REPUTATION },
+	{ "modified", SORT_MODIFIED },
 };
 
 static const enum sort family_sorts[][8] = {
@@ -102,7 +108,7 @@ bool query_parse(struct query *q, const struct request *rq, struct result *res, 
 	} else if (q->sort != SORT_NONE) {
 		q->has_min = get_int(rq, res, "min", &q->min);
 		q->has_max = get_int(rq, res, "max", &q->max);
-		/* "none" in the table of section 5: refused, so that a client notices */
+		/* documented as having none: refused, so that a client notices */
 		if ((q->has_min || q->has_max) && !has_window(q->sort))
 			result_fail(res, 400, q->has_min ? "min" : "max");
 	}
@@ -175,9 +181,9 @@ static int64_t object_id(const void *o, enum object type)
 
 static const char *object_name(const void *o, enum object type)
 {
-	return type == OBJECT_TAG  ? ((const struct tag *)o)->name :
-	       type == OBJECT_USER ? ((const struct user *)o)->display_name :
-				     "";
+	return type == OBJECT_TAG    ? ((const struct tag *)o)->name
+	       : type == OBJECT_USER ? ((const struct user *)o)->display_name
+				     : "";
 }
 
 struct order {
@@ -210,7 +216,9 @@ static int compare(const void *a, const void *b, void *ctx)
 	ky = object_id(y, order->type);
 	if (kx != ky)
 		return kx < ky ? -1 : 1;
-	return order->type == OBJECT_TAG ? strcmp(object_name(x, OBJECT_TAG), object_name(y, OBJECT_TAG)) : 0;
+	return order->type == OBJECT_TAG
+		       ? strcmp(object_name(x, OBJECT_TAG), object_name(y, OBJECT_TAG))
+		       : 0;
 }
 
 static void sort_list(struct ptrs *list, enum object type, enum sort sort)

@@ -1,4 +1,4 @@
-/* Selecting a page: windows (fromdate, todate, min, max), sorting, offsets. Section 5. */
+/* Selecting a page: windows (fromdate, todate, min, max), sorting, offsets. */
 #pragma once
 
 #include "render.h"
@@ -48,7 +48,7 @@ struct query {
 bool query_parse(struct query *q, const struct request *rq, struct result *res, enum family family);
 
 /* All posts of a kind, or all comments, ascending in the sort's order; borrowed until the data
- * changes. Kept between requests, because sorting is what listings would otherwise spend time on. */
+ * changes. Kept between requests, because sorting is what listings would spend their time on. */
 const struct ptrs *query_all_posts(struct data *d, enum post_kind kind, enum sort sort);
 const struct ptrs *query_all_comments(struct data *d, enum sort sort);
 

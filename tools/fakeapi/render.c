@@ -123,9 +123,9 @@ char *post_link(const struct writer *w, const struct post *p)
 char *post_share_link(const struct writer *w, const struct post *p)
 {
 	return xasprintf("%s/c/%s/%s/%lld", w->host, w->team,
-			 p->kind == POST_QUESTION ? "q" :
-			 p->kind == POST_ANSWER	  ? "a" :
-						    "articles",
+			 p->kind == POST_QUESTION ? "q"
+			 : p->kind == POST_ANSWER ? "a"
+						  : "articles",
 			 (long long)p->id);
 }
 
@@ -215,7 +215,7 @@ static size_t capped(const struct writer *w, size_t n)
 	return w->nested_cap > 0 && n > (size_t)w->nested_cap ? (size_t)w->nested_cap : n;
 }
 
-/* Zero comments (answers): the key is absent, not [] (section 6, recorded). */
+/* Zero comments (answers): the key is absent, not [], as recorded. */
 static void w_comments(struct writer *w, enum field field, const struct ptrs *comments)
 {
 	size_t n = capped(w, comments->n);

@@ -7,10 +7,10 @@
 struct writer {
 	struct buf *b;
 	const struct filter *f;
-	bool first; /* no member yet in the object being written */
+	bool first;     /* no member yet in the object being written */
 	int html_times; /* how often texts are entity-encoded: 0 in unsafe filters */
 	enum json_escape escape;
-	int nested_cap; /* nested answers and comments beyond this many are left out; 0 = all */
+	int nested_cap;  /* nested answers and comments beyond this many are left out; 0 = all */
 	bool keep_empty; /* write empty lists as [], as the corpus does and the API does not */
 	const char *team;
 	const char *host; /* of links we make up */
@@ -23,7 +23,7 @@ bool w_key(struct writer *w, enum field field);
 void w_int(struct writer *w, enum field field, int64_t v);
 void w_date(struct writer *w, enum field field, int64_t v); /* 0 = absent */
 void w_bool(struct writer *w, enum field field, bool v);
-void w_str(struct writer *w, enum field field, const char *s); /* NULL = absent; never encoded */
+void w_str(struct writer *w, enum field field, const char *s);  /* NULL = absent; never encoded */
 void w_text(struct writer *w, enum field field, const char *s); /* encoded by safe filters */
 void w_body(struct writer *w, enum field field, const char *html, const char *markdown);
 void w_tags(struct writer *w, enum field field, const struct ptrs *tags);
@@ -44,5 +44,5 @@ void render_search_excerpt(struct writer *w, const struct post *p, const char *n
 void render_owner(struct writer *w, enum field field, const struct user *u);
 
 const char *post_kind_name(enum post_kind kind);
-char *post_link(const struct writer *w, const struct post *p); /* caller frees */
+char *post_link(const struct writer *w, const struct post *p);       /* caller frees */
 char *post_share_link(const struct writer *w, const struct post *p); /* caller frees */

@@ -183,7 +183,9 @@ void markdown_to_html(struct buf *b, const char *s)
 		if (*s)
 			s++;
 		if (n == 0 || (in == CODE && !code)) {
-			buf_adds(b, in == PARAGRAPH ? "</p>\n" : in == CODE ? "</code></pre>\n" : "");
+			buf_adds(b, in == PARAGRAPH ? "</p>\n"
+				    : in == CODE    ? "</code></pre>\n"
+						    : "");
 			in = NONE;
 		}
 		if (n > 0) {

@@ -10,7 +10,8 @@ static const struct {
 	const char *description;
 } errors[] = {
 	{ 400, "bad_parameter", "An invalid parameter was passed" },
-	{ 401, "access_token_required", "A method that requires an access token was called without one" },
+	{ 401, "access_token_required",
+	  "A method that requires an access token was called without one" },
 	{ 402, "invalid_access_token", "An invalid access token was passed" },
 	{ 403, "access_denied", "The access token does not permit this" },
 	{ 404, "no_method", "A method that does not exist was called" },
@@ -112,7 +113,8 @@ static void parse_form(struct request *rq, const char *s)
 			struct param *p = &rq->params[rq->nr_params++];
 
 			p->name = url_decode(rq, s, name_len, true);
-			p->value = eq ? url_decode(rq, eq + 1, n - name_len - 1, true) : p->name + strlen(p->name);
+			p->value = eq ? url_decode(rq, eq + 1, n - name_len - 1, true)
+				      : p->name + strlen(p->name);
 		}
 		s += n + (s[n] == '&');
 	}
@@ -194,7 +196,7 @@ void request_parse(struct request *rq)
 }
 
 /* An id that is not a number makes the URL that of another method, which does not exist: 404, not
- * 400 (section 2). */
+ * 400 (docs/error-handling). */
 static void parse_ids(struct request *rq, struct result *res, int max)
 {
 	const char *s = rq->vector;
@@ -323,9 +325,11 @@ static char *sorted_words(const char *s)
 
 static bool is_default_param(const struct param *p)
 {
-	static const char *const dropped[] = { "key",  "access_token", "team",	 "site",
+	static const char *const dropped[] = { "key",  "access_token", "team",  "site",
 					       "page", "pagesize",     "order", "filter" };
-	static const char *const defaults[] = { NULL, NULL, NULL, NULL, "1", "30", "desc", "default" };
+	static const char *const defaults[] = {
+		NULL, NULL, NULL, NULL, "1", "30", "desc", "default"
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(dropped); i++)
 		if (strcmp(p->name, dropped[i]) == 0)

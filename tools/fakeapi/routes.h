@@ -1,5 +1,5 @@
-/* The handlers of all methods. Each runs with data->lock held, after authentication, and either fills
- * res->items or fails. */
+/* The handlers of all methods. Each runs with data->lock held, after authentication, and either
+ * fills res->items or fails. */
 #pragma once
 
 #include "query.h"
@@ -14,7 +14,7 @@ void route_question_linked(struct request *rq, struct result *res);
 void route_question_related(struct request *rq, struct result *res);
 void route_question_timeline(struct request *rq, struct result *res);
 void route_post_comments(struct request *rq, struct result *res); /* of questions, answers, ... */
-void route_answers(struct request *rq, struct result *res); /* with or without ids */
+void route_answers(struct request *rq, struct result *res);       /* with or without ids */
 void route_answer_questions(struct request *rq, struct result *res);
 void route_comments(struct request *rq, struct result *res);
 void route_posts(struct request *rq, struct result *res);
@@ -54,7 +54,7 @@ void render_as_answer(struct writer *w, void *o, void *ctx);
 void render_as_comment(struct writer *w, void *o, void *ctx);
 void render_as_post(struct writer *w, void *o, void *ctx);
 
-/* Adds the posts of a kind that the vector names. Ids without an object are simply absent (section 2). */
+/* Adds the posts of a kind that the vector names. Ids without an object are simply absent. */
 void posts_of_ids(const struct request *rq, enum post_kind kind, struct ptrs *list);
 
 /* A list of tag names joined with ';'. */

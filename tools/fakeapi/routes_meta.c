@@ -131,10 +131,7 @@ static void render_filter(struct writer *w, const struct request *rq, const char
 	if (f && !id)
 		filter_id(made, f, &fs);
 	w_str(w, F_filter_filter, id ? id : made);
-	w_str(w, F_filter_filter_type,
-	      !f		? "invalid" :
-	      f->is_unsafe	? "unsafe" :
-				  "safe");
+	w_str(w, F_filter_filter_type, !f ? "invalid" : f->is_unsafe ? "unsafe" : "safe");
 	if (w_key(w, F_filter_included_fields)) {
 		buf_addc(w->b, '[');
 		for (int i = 0; f && i < NR_FIELDS; i++) {

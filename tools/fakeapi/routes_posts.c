@@ -182,10 +182,10 @@ void route_question_answers(struct request *rq, struct result *res)
 void route_post_comments(struct request *rq, struct result *res)
 {
 	const char *pattern = rq->route->pattern;
-	enum post_kind kind = pattern[0] == 'q' ? POST_QUESTION :
-			      pattern[1] == 'n' ? POST_ANSWER :
-			      pattern[1] == 'r' ? POST_ARTICLE :
-						  POST_KINDS;
+	enum post_kind kind = pattern[0] == 'q'   ? POST_QUESTION
+			      : pattern[1] == 'n' ? POST_ANSWER
+			      : pattern[1] == 'r' ? POST_ARTICLE
+						  : POST_KINDS;
 	struct ptrs posts = { 0 };
 	struct ptrs list = { 0 };
 	struct query q;

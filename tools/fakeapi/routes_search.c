@@ -1,5 +1,5 @@
 /* Searching. The service calls its algorithm undocumented; ours: every word of q must stand in the
- * title or text, "quoted words" as one, [tag], user:ID, score:N, is:question|answer as on the web. */
+ * title or text; "quoted words" are one; [tag], user:ID, score:N, is:question as on the web. */
 
 #include "routes.h"
 
@@ -13,7 +13,7 @@ struct search {
 	char words[MAX_WORDS][128];
 	int nr_words;
 	struct tag_list tagged; /* OR */
-	struct tag_list in_q; /* [tags] of q: AND */
+	struct tag_list in_q;   /* [tags] of q: AND */
 	struct tag_list nottagged;
 	const char *title, *body, *url;
 	int64_t user, min_score, min_answers, min_views;
@@ -71,7 +71,8 @@ static void parse_q(struct search *s, const char *q)
 /* strcasestr() of glibc is several times slower on long texts. */
 static bool contains(const char *text, const char *word)
 {
-	char first[3] = { (char)tolower((unsigned char)*word), (char)toupper((unsigned char)*word), 0 };
+	char first[3] = { (char)tolower((unsigned char)*word), (char)toupper((unsigned char)*word),
+			  0 };
 	size_t n = strlen(word);
 
 	for (const char *s = text; (s = strpbrk(s, first)); s++)
@@ -165,8 +166,8 @@ static int64_t fit(const struct search *s, const struct post *p)
 
 static bool is_empty(const struct request *rq)
 {
-	static const char *const any[] = { "q",	     "title", "body", "accepted", "answers",
-					   "closed", "wiki",  "url",  "user",	  "views",
+	static const char *const any[] = { "q",      "title",    "body",  "accepted", "answers",
+					   "closed", "wiki",     "url",   "user",     "views",
 					   "tagged", "migrated", "notice" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(any); i++) {

@@ -39,7 +39,7 @@ void route_tags(struct request *rq, struct result *res)
 	if (rq->vector) {
 		tags_of_vector(rq, &list);
 	} else {
-		/* tags without questions stay listed (Teams keep them [U]) */
+		/* tags without questions stay listed (Teams seem to keep them) */
 		for (size_t i = 0; i < rq->data->tags.n; i++) {
 			struct tag *t = rq->data->tags.v[i];
 

@@ -133,7 +133,7 @@ void route_user_tags(struct request *rq, struct result *res)
 	query_emit(&q, rq, res, &list, OBJECT_TAG, false, render_as_tag, NULL);
 }
 
-/* Ignores what is used up (section 8). Whether a read-only token shows here is unknown; by default
+/* Ignores what is used up (documented). Whether a read-only token shows here is unknown; by default
  * it does. Other people's permissions are "no". */
 void route_write_permissions(struct request *rq, struct result *res)
 {
@@ -141,7 +141,9 @@ void route_write_permissions(struct request *rq, struct result *res)
 		const char *type;
 		int64_t max_daily, min_seconds;
 	} objects[] = {
-		{ "question", 100, 20 }, { "answer", 300, 20 }, { "comment", 1000, 5 },
+		{ "question", 100, 20 },
+		{ "answer", 300, 20 },
+		{ "comment", 1000, 5 },
 		{ "article", 100, 60 },
 	};
 	bool is_own = rq->user_id && rq->ids[0] == rq->user_id;

@@ -22,11 +22,11 @@ struct exchange {
 	char *uri;
 	struct buf body;
 	bool is_too_large;
-	bool is_started; /* headers were seen */
+	bool is_started;    /* headers were seen */
 	int64_t arrived_ms; /* monotonic */
 	int64_t arrived_wall_ms;
 	bool is_counted; /* in flight, for the log */
-	char *key; /* for repeats; NULL for the control interface */
+	char *key;       /* for repeats; NULL for the control interface */
 	bool is_success; /* the answer, if it arrives whole, answers the question */
 	bool is_logged;
 	uint64_t log_number;

@@ -5,15 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SETTING(kind, member) \
+#define SETTING(kind, member)                                        \
 	.type = (kind), .offset = offsetof(struct settings, member), \
 	.size = sizeof(((struct settings *)0)->member)
 
 const struct setting settings[] = {
 	{ "styles", SETTING(KIND_SET, styles), "query,path,enterprise,public",
 	  .choices = "query|path|enterprise|public", .help = "URL styles that exist" },
-	{ "unknown-url", SETTING(KIND_CHOICE, unknown_url), "html404", .choices = "html404|no_method",
-	  .help = "answer to a URL of no style" },
+	{ "unknown-url", SETTING(KIND_CHOICE, unknown_url), "html404",
+	  .choices = "html404|no_method", .help = "answer to a URL of no style" },
 	{ "mixed-headers", SETTING(KIND_CHOICE, mixed_headers), "accept",
 	  .choices = "reject|accept", .help = "token in the other style's header" },
 	{ "path-prefix", SETTING(KIND_STRING, path_prefix), "", .help = "all URLs start with it" },
@@ -26,7 +26,8 @@ const struct setting settings[] = {
 	{ "write-permissions", SETTING(KIND_CHOICE, write_permissions), "token",
 	  .choices = "all|token", .help = "what write-permissions tells a read-only token" },
 	{ "compression", SETTING(KIND_CHOICE, compression), "auto",
-	  .choices = "auto|gzip|deflate|raw-deflate|none|gzip-noheader|deflate-as-gzip|gzip-as-deflate",
+	  .choices = "auto|gzip|deflate|raw-deflate|none|gzip-noheader|deflate-as-gzip|gzip-as-"
+		     "deflate",
 	  .help = "encoding of answers" },
 	{ "gzip-level", SETTING(KIND_INT, gzip_level), "1", 1, 9, .help = "zlib level" },
 	{ "json-escape", SETTING(KIND_CHOICE, json_escape), "astral", .choices = "astral|none|all",
@@ -41,7 +42,8 @@ const struct setting settings[] = {
 	  .help = "ids with # % & + in them" },
 	{ "nested-cap", SETTING(KIND_INT, nested_cap), "0", 0, 1000000,
 	  .help = "nested answers, comments beyond N are left out (0 = none are)" },
-	{ "max-pagesize", SETTING(KIND_INT, max_pagesize), "100", 1, 100000, .help = "largest page" },
+	{ "max-pagesize", SETTING(KIND_INT, max_pagesize), "100", 1, 100000,
+	  .help = "largest page" },
 	{ "anonymous-pages", SETTING(KIND_INT, anonymous_pages), "25", 0, 1000000,
 	  .help = "public style: deepest page without key or token" },
 	{ "latency-ms", SETTING(KIND_INT64, latency_ms), "0", 0, 600000,
@@ -53,14 +55,16 @@ const struct setting settings[] = {
 	{ "rate-limit", SETTING(KIND_INT, rate_limit), "30", 0, 1000000,
 	  .help = "requests per sliding second before a ban (0 = no limit)" },
 	{ "ban-s", SETTING(KIND_INT64, ban_s), "30", 0, 1000000, .help = "length of a ban" },
-	{ "ban-style", SETTING(KIND_CHOICE, ban_style), "html503", .choices = "html503|html429|json502",
-	  .help = "answer during a ban" },
+	{ "ban-style", SETTING(KIND_CHOICE, ban_style), "html503",
+	  .choices = "html503|html429|json502", .help = "answer during a ban" },
 	{ "backoff-every", SETTING(KIND_INT, backoff_every), "0", 0, 1000000,
 	  .help = "each K-th answer of a method has a backoff; K:SECONDS sets both" },
-	{ "backoff-s", SETTING(KIND_INT64, backoff_s), "10", 0, 1000000, .help = "seconds it asks for" },
+	{ "backoff-s", SETTING(KIND_INT64, backoff_s), "10", 0, 1000000,
+	  .help = "seconds it asks for" },
 	{ "backoff-grace-ms", SETTING(KIND_INT64, backoff_grace_ms), "100", 0, 60000,
 	  .help = "requests this soon after a backoff was sent are served and counted apart" },
-	{ "quota-max", SETTING(KIND_INT64, quota_max), "10000", 0, INT64_MAX, .help = "daily quota" },
+	{ "quota-max", SETTING(KIND_INT64, quota_max), "10000", 0, INT64_MAX,
+	  .help = "daily quota" },
 	{ "quota-style", SETTING(KIND_CHOICE, quota_style), "json502",
 	  .choices = "json502|html429|ignore", .help = "answer when the quota is spent" },
 };
@@ -71,20 +75,16 @@ static const struct {
 	const char *name;
 	int error_id;
 } refusals[NR_REFUSALS] = {
-	[REFUSE_NO_TOKEN] = { "notoken", 401 },
-	[REFUSE_UNKNOWN] = { "unknown", 402 },
-	[REFUSE_EXPIRED] = { "expired", 402 },
-	[REFUSE_REVOKED] = { "revoked", 402 },
-	[REFUSE_OTHER_TEAM] = { "otherteam", 403 },
-	[REFUSE_NO_PLAN] = { "noplan", 403 },
-	[REFUSE_UNKNOWN_TEAM] = { "unknownteam", 400 },
-	[REFUSE_NO_KEY] = { "nokey", 405 },
-	[REFUSE_BAD_KEY] = { "badkey", 400 },
-	[REFUSE_BAD_FILTER] = { "badfilter", 400 },
+	[REFUSE_NO_TOKEN] = { "notoken", 401 },         [REFUSE_UNKNOWN] = { "unknown", 402 },
+	[REFUSE_EXPIRED] = { "expired", 402 },          [REFUSE_REVOKED] = { "revoked", 402 },
+	[REFUSE_OTHER_TEAM] = { "otherteam", 403 },     [REFUSE_NO_PLAN] = { "noplan", 403 },
+	[REFUSE_UNKNOWN_TEAM] = { "unknownteam", 400 }, [REFUSE_NO_KEY] = { "nokey", 405 },
+	[REFUSE_BAD_KEY] = { "badkey", 400 },           [REFUSE_BAD_FILTER] = { "badfilter", 400 },
 };
 
-const char *const token_names[NR_TOKENS] = { "tok-rw",	     "tok-ro",	      "tok-rw2",   "tok-expired",
-					     "tok-revoked",  "tok-otherteam", "tok-noplan" };
+const char *const token_names[NR_TOKENS] = { "tok-rw",      "tok-ro",      "tok-rw2",
+					     "tok-expired", "tok-revoked", "tok-otherteam",
+					     "tok-noplan" };
 static const char token_choices[] =
 	"tok-rw|tok-ro|tok-rw2|tok-expired|tok-revoked|tok-otherteam|tok-noplan";
 static const char state_choices[] = "ok|expired|revoked|otherteam|noplan|unknown";
@@ -184,10 +184,11 @@ const char *settings_set_json(struct settings *s, const cJSON *item)
 	char number[32];
 
 	if (strcmp(item->string, "error_for") == 0) {
-		cJSON_ArrayForEach(o, item) {
+		cJSON_ArrayForEach(o, item)
+		{
 			const char *wrong = settings_set_refusal(s, o->string ? o->string : "",
-							strlen(o->string ? o->string : ""),
-							(long long)o->valuedouble);
+								 strlen(o->string ? o->string : ""),
+								 (long long)o->valuedouble);
 
 			if (wrong)
 				return wrong;
@@ -195,11 +196,13 @@ const char *settings_set_json(struct settings *s, const cJSON *item)
 		return NULL;
 	}
 	if (strcmp(item->string, "token") == 0) {
-		cJSON_ArrayForEach(o, item) {
+		cJSON_ArrayForEach(o, item)
+		{
 			const char *wrong = "not a string";
 
 			if (o->string && cJSON_IsString(o))
-				wrong = settings_set_token(s, o->string, strlen(o->string), o->valuestring);
+				wrong = settings_set_token(s, o->string, strlen(o->string),
+							   o->valuestring);
 			if (wrong)
 				return wrong;
 		}

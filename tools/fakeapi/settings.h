@@ -10,12 +10,12 @@
 #include <cjson/cJSON.h>
 
 enum compression {
-	COMPRESS_AUTO, /* as documented: gzip or deflate as asked, gzip if nothing usable was asked */
+	COMPRESS_AUTO, /* as documented: gzip or deflate as asked, gzip if neither was */
 	COMPRESS_GZIP,
-	COMPRESS_DEFLATE, /* zlib header, "Content-Encoding: deflate" */
+	COMPRESS_DEFLATE,     /* zlib header, "Content-Encoding: deflate" */
 	COMPRESS_RAW_DEFLATE, /* no zlib header, "Content-Encoding: deflate" */
 	COMPRESS_NONE,
-	COMPRESS_GZIP_NO_HEADER, /* gzip bytes without Content-Encoding */
+	COMPRESS_GZIP_NO_HEADER,  /* gzip bytes without Content-Encoding */
 	COMPRESS_DEFLATE_AS_GZIP, /* zlib bytes that claim to be gzip */
 	COMPRESS_GZIP_AS_DEFLATE,
 };
@@ -25,13 +25,13 @@ enum ban_style { BAN_HTML_503, BAN_HTML_429, BAN_JSON_502 };
 enum quota_style { QUOTA_JSON_502, QUOTA_HTML_429, QUOTA_IGNORE };
 
 enum style {
-	STYLE_QUERY = 1, /* /2.3/METHOD?team=SLUG, X-API-Access-Token */
-	STYLE_PATH = 2, /* /v2.3/teams/SLUG/METHOD, Authorization: Bearer */
+	STYLE_QUERY = 1,      /* /2.3/METHOD?team=SLUG, X-API-Access-Token */
+	STYLE_PATH = 2,       /* /v2.3/teams/SLUG/METHOD, Authorization: Bearer */
 	STYLE_ENTERPRISE = 4, /* /api/2.3/METHOD, X-API-Key */
-	STYLE_PUBLIC = 8, /* /2.3/METHOD?site=NAME */
+	STYLE_PUBLIC = 8,     /* /2.3/METHOD?site=NAME */
 };
 
-/* Refusals whose error is [U] in the specification, hence switchable. The value is an error id. */
+/* Refusals whose error is not documented, hence switchable. The value is an error id. */
 enum refusal {
 	REFUSE_NO_TOKEN,
 	REFUSE_UNKNOWN,
@@ -65,7 +65,7 @@ enum token {
 	TOKEN_IS_OTHER_TEAM,
 	TOKEN_IS_NO_PLAN,
 	NR_TOKENS,
-	TOKEN_NONE = -1, /* none was given */
+	TOKEN_NONE = -1,    /* none was given */
 	TOKEN_FOREIGN = -2, /* something that is no token of ours */
 };
 
@@ -81,8 +81,8 @@ struct settings {
 	char sites[256]; /* joined with ',' */
 	int error_for[NR_REFUSALS];
 	int token_state[NR_TOKENS]; /* enum token_state */
-	int64_t user; /* whom tok-rw and tok-ro are; 0 = the first who asked a question */
-	int64_t user2; /* whom tok-rw2 is; 0 = the second */
+	int64_t user;          /* whom tok-rw and tok-ro are; 0 = the first who asked a question */
+	int64_t user2;         /* whom tok-rw2 is; 0 = the second */
 	int write_permissions; /* 1 = write-permissions says no to a read-only token */
 	/* how answers look */
 	int compression;
@@ -104,7 +104,7 @@ struct settings {
 	int ban_style;
 	int backoff_every; /* each K-th answer of a method; 0 = never */
 	int64_t backoff_s;
-	int64_t backoff_grace_ms; /* after a backoff was sent, requests this early are only counted */
+	int64_t backoff_grace_ms; /* so soon after a backoff a request is only counted */
 	int64_t quota_max;
 	int quota_style;
 };
@@ -128,7 +128,8 @@ void settings_init(struct settings *s);
 
 /* These return NULL, or what is wrong (static text). */
 const char *setting_set(struct settings *s, const struct setting *o, const char *value);
-const char *settings_set_refusal(struct settings *s, const char *name, size_t n, long long error_id);
+const char *settings_set_refusal(struct settings *s, const char *name, size_t n,
+				 long long error_id);
 const char *settings_set_token(struct settings *s, const char *name, size_t n, const char *state);
 const char *settings_set_json(struct settings *s, const cJSON *item); /* one member of an object */
 cJSON *settings_to_json(const struct settings *s);

@@ -2,8 +2,8 @@
  *
  * Ids are 10 * i + 1 for a question and the numbers after it for its answers (questions and
  * answers share one number space), comments count on their own. Three questions share each
- * second of creation; in teams of 1000 or more, the 150 questions from index 500 share a single one,
- * which is more than a page (bulk imports do that). What can be grepped for is listed in README.md
+ * second of creation; in teams of 1000 or more, the 150 questions from index 500 share a single
+ * one, which is more than a page (bulk imports do that). What can be grepped for is listed in README.md
  * and made by add_needles(). */
 
 #include "data.h"
@@ -12,20 +12,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NR_TAGS 300
-#define NR_USERS 500
-#define FIRST_DATE 1262304000 /* 2010-01-01 */
+#define NR_TAGS           300
+#define NR_USERS          500
+#define FIRST_DATE        1262304000 /* 2010-01-01 */
 #define SAME_SECOND_FIRST 500
-#define SAME_SECOND_N 150
+#define SAME_SECOND_N     150
 
 static const char *const words[] = {
-	"the", "a", "server", "client", "request", "key", "token", "deploy", "pipeline", "cluster",
-	"with", "without", "after", "before", "when", "rotate", "sign", "build", "test", "queue",
-	"message", "index", "query", "slow", "fast", "fails", "works", "returns", "expects", "value",
-	"config", "option", "secret", "vault", "log", "metric", "alert", "team", "service", "worker",
-	"thread", "lock", "cache", "page", "disk", "memory", "kernel", "file", "directory", "mount",
-	"user", "group", "permission", "is", "was", "should", "must", "can", "cannot", "and",
-	"or", "but", "because", "therefore", "version", "upgrade", "rollback", "branch", "merge", "review",
+	"the",       "a",        "server",  "client",     "request", "key",    "token",
+	"deploy",    "pipeline", "cluster", "with",       "without", "after",  "before",
+	"when",      "rotate",   "sign",    "build",      "test",    "queue",  "message",
+	"index",     "query",    "slow",    "fast",       "fails",   "works",  "returns",
+	"expects",   "value",    "config",  "option",     "secret",  "vault",  "log",
+	"metric",    "alert",    "team",    "service",    "worker",  "thread", "lock",
+	"cache",     "page",     "disk",    "memory",     "kernel",  "file",   "directory",
+	"mount",     "user",     "group",   "permission", "is",      "was",    "should",
+	"must",      "can",      "cannot",  "and",        "or",      "but",    "because",
+	"therefore", "version",  "upgrade", "rollback",   "branch",  "merge",  "review",
 };
 
 static const char *const odd_tags[] = {
@@ -33,8 +36,9 @@ static const char *const odd_tags[] = {
 };
 
 static const char *const title_starts[] = {
-	"How do I", "Why does it fail to", "What is the best way to", "Is it safe to", "When should we",
-	"Can't", "Where can I",
+	"How do I",      "Why does it fail to", "What is the best way to",
+	"Is it safe to", "When should we",      "Can't",
+	"Where can I",
 };
 
 struct text {
@@ -119,11 +123,11 @@ static struct user *pick_user(struct data *d, uint64_t r)
 static void make_users(struct data *d)
 {
 	static const char *const names[] = { "Ada Moreau", "Jörg Ö.", "Mat's Mug", "李雷",
-					     "😀 Smile",	"a<b>c",   "O\"Neil",   "Plain Name" };
+					     "😀 Smile",    "a<b>c",   "O\"Neil",   "Plain Name" };
 
 	for (int64_t i = 1; i <= NR_USERS; i++) {
-		char *name = xasprintf("%s %lld", names[i % (int64_t)ARRAY_SIZE(names)],
-				       (long long)i);
+		char *name =
+			xasprintf("%s %lld", names[i % (int64_t)ARRAY_SIZE(names)], (long long)i);
 		struct user *u = data_user(d, i, name);
 
 		free(name);
@@ -138,8 +142,8 @@ static void make_users(struct data *d)
 static void make_tags(struct data *d)
 {
 	for (size_t i = 0; i < NR_TAGS; i++) {
-		char *name = i < ARRAY_SIZE(odd_tags) ? xstrdup(odd_tags[i]) :
-							xasprintf("topic-%03zu", i);
+		char *name = i < ARRAY_SIZE(odd_tags) ? xstrdup(odd_tags[i])
+						      : xasprintf("topic-%03zu", i);
 		struct tag *t = data_tag(d, name);
 
 		if (i % 3 == 0)
@@ -268,7 +272,8 @@ static void make_question(struct data *d, int64_t index, int64_t total)
 	struct text t = { .eol = index % 100 == 99 ? 2 : index % 10 >= 8 ? 1 : 0 };
 	struct post *q;
 
-	if (total >= 1000 && index >= SAME_SECOND_FIRST && index < SAME_SECOND_FIRST + SAME_SECOND_N)
+	if (total >= 1000 && index >= SAME_SECOND_FIRST &&
+	    index < SAME_SECOND_FIRST + SAME_SECOND_N)
 		slot = SAME_SECOND_FIRST;
 	q = make_post(d, POST_QUESTION, 10 * index + 1, FIRST_DATE + slot / 3 * 7200, &rng);
 	t.rng = prng_next(&rng);
