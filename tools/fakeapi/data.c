@@ -253,7 +253,7 @@ void data_remove_post(struct data *d, struct post *p)
 	if (p->parent) {
 		ptrs_remove(&p->parent->answers, p);
 		/* accepted_answer_id of the service may go on naming the deleted one;
-		 * we keep it consistent, a fault can break it */
+		 * ours does not, unless the control op "set" says so */
 		if (p->parent->accepted_answer_id == p->id)
 			p->parent->accepted_answer_id = 0;
 	}
