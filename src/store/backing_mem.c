@@ -7,7 +7,8 @@
 #include <sofs/base/blob.h>
 #include <sofs/base/list.h>
 #include <sofs/base/map.h>
-#include <sofs/net.h>
+
+#include "pack.h"
 
 enum { MAX_JSON = 80 * 1024 * 1024 }; /* above any page that net lets through */
 
@@ -15,7 +16,7 @@ struct packed {
 	struct list lru;
 	int64_t id;
 	unsigned flags;
-	struct blob *blob; /* deflated */
+	struct blob *blob; /* see pack.h */
 };
 
 struct backing {
@@ -70,7 +71,7 @@ int backing_put(struct backing *b, int64_t id, const char *json, size_t len, uns
 	struct packed *p, *old;
 	int r;
 
-	r = deflate_pack(json, len, &sb);
+	r = pack(json, len, &sb);
 	if (r < 0)
 		return r;
 	p = malloc(sizeof(*p));
@@ -117,7 +118,7 @@ int backing_get(struct backing *b, int64_t id, struct strbuf *json, unsigned *fl
 	pthread_mutex_unlock(&b->lock);
 	if (!blob)
 		return -ENOENT;
-	r = inflate_unpack(blob->data, blob->size, json, MAX_JSON);
+	r = unpack(blob->data, blob->size, json, MAX_JSON);
 	if (r < 0 && r != -ENOMEM) {
 		backing_drop(b, id);
 		return -EBADMSG;

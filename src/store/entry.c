@@ -30,9 +30,8 @@ void entry_public(const struct entry *e, struct store_question *ret)
 		.created_s = e->created_s,
 		.activity_s = e->activity_s,
 		.nr_tags = e->nr_tags,
+		.nr_answers = e->nr_answers,
 	};
-	for (uint32_t i = 0; i < e->nr_files; i++)
-		ret->nr_answers += e->files[i].kind == FILE_ANSWER;
 }
 
 struct store_file file_public(const struct file *f)
@@ -46,13 +45,41 @@ struct store_file file_public(const struct file *f)
 	};
 }
 
+/* In the order of the files: first the question's own (their post_id is the question's), by kind; then by post, its
+ * comments last. */
+static int file_compare(const struct file *f, enum file_kind kind, int64_t post_id)
+{
+	bool is_answers = f->kind >= FILE_ANSWER;
+
+	if (is_answers != (kind >= FILE_ANSWER))
+		return is_answers ? 1 : -1;
+	if (is_answers && f->post_id != post_id)
+		return f->post_id < post_id ? -1 : 1;
+	return (int)f->kind - (int)kind;
+}
+
 static struct file *files_find(struct file *files, uint32_t nr, enum file_kind kind,
 			       int64_t post_id)
 {
-	for (uint32_t i = 0; i < nr; i++)
-		if (files[i].post_id == post_id && files[i].kind == (uint8_t)kind)
-			return &files[i];
+	uint32_t lo = 0, hi = nr;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		int c = file_compare(&files[mid], kind, post_id);
+
+		if (c == 0)
+			return files[mid].post_id == post_id ? &files[mid] : NULL;
+		if (c < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
 	return NULL;
+}
+
+struct file *texts_find(const struct texts *t, enum file_kind kind, int64_t post_id)
+{
+	return files_find(t->files, t->nr_files, kind, post_id);
 }
 
 struct file *file_find(const struct entry *e, enum file_kind kind, int64_t post_id)
@@ -273,6 +300,7 @@ static int install_locked(struct store *st, const struct question *q, uint64_t j
 	free(e->files);
 	e->files = TAKE_PTR(t->files);
 	e->nr_files = t->nr_files;
+	e->nr_answers = (uint32_t)q->nr_answers;
 	e->json_hash = json_hash;
 	if (e->activity_s > st->newest_activity_s)
 		st->newest_activity_s = e->activity_s;
@@ -367,6 +395,8 @@ int64_t store_ingest(struct store *st, const struct api_item *item, bool is_enco
 	r = install_locked(st, q, hash, &t, old, &news, ret);
 	negative_del_locked(st, q->id);
 	pthread_mutex_unlock(&st->lock);
+	if (r < 0) /* what is kept must not be newer than what is known */
+		backing_drop(st->backing, q->id);
 	texts_release(&t);
 	store_tell(st, &news);
 	return r < 0 ? r : q->id;

@@ -48,7 +48,7 @@ struct entry {
 	uint32_t *tags;     /* nr_tags indexes */
 	struct blob *texts; /* all files, one after the other; NULL: evicted */
 	struct list lru;    /* in store.lru while texts is there */
-	uint32_t nr_files;
+	uint32_t nr_files, nr_answers;
 	uint16_t nr_tags;
 	bool is_gone;
 };
@@ -198,6 +198,7 @@ struct texts {
 /* Renders all files of a question; versions are left 0. */
 _must_check_ int texts_render(const struct question *q, struct texts *ret);
 void texts_release(struct texts *t);
+struct file *texts_find(const struct texts *t, enum file_kind kind, int64_t post_id); /* or NULL */
 /* Renders again from the kept JSON. Any thread, no lock held. -ENOENT if it was dropped. */
 _must_check_ int texts_rebuild(struct store *st, int64_t id, struct texts *ret);
 /* LRU of rendered texts. Lock held. */

@@ -192,6 +192,15 @@ int store_get_file(struct store *st, int64_t id, enum file_kind kind, int64_t po
 	return f ? 0 : -ENOENT;
 }
 
+/* Whether what was rendered just now is what the file should be. For a moment, while a new version is taken in, the JSON that
+ * is kept is newer than the files that are known. */
+static bool is_same_text(const struct texts *t, const struct file *f)
+{
+	const struct file *is = texts_find(t, (enum file_kind)f->kind, f->post_id);
+
+	return is && is->hash == f->hash && is->off == f->off && is->size == f->size;
+}
+
 /* Copies where a file is in the texts. -ESTALE if that version is not the present one. Lock held. */
 static int text_at_locked(struct entry *e, enum file_kind kind, int64_t post_id, uint32_t version,
 			  size_t *ret_off, size_t *ret_size)
@@ -232,7 +241,7 @@ int store_get_text(struct store *st, int64_t id, enum file_kind kind, int64_t po
 	if (r == 0) {
 		/* It may have been replaced while the lock was free: then the new texts are not these. */
 		r = text_at_locked(e, kind, post_id, version, ret_off, ret_size);
-		if (r == 0 && *ret_off + *ret_size > t.blob->size)
+		if (r == 0 && !is_same_text(&t, file_find(e, kind, post_id)))
 			r = -ESTALE;
 		if (r == 0) {
 			texts_keep_locked(st, e, t.blob);
