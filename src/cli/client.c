@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <sofs/base/clock.h>
@@ -16,7 +17,8 @@
 #include "control.h"
 #include "dirs.h"
 
-enum { DEFAULT_TIMEOUT_S = 15 };
+/* A process that lives answers at once: its control thread waits for nothing. */
+enum { DEFAULT_TIMEOUT_S = 5 };
 
 int client_connect_at(const char *socket_path, int *ret)
 {
@@ -189,7 +191,20 @@ int client_ask_text(int fd, const char *command, char **ret, struct failure *fai
 	return *ret ? 0 : -ENOMEM;
 }
 
-bool client_wait_end(int fd, unsigned timeout_s)
+int client_process(int fd, pid_t *ret_pid)
+{
+	struct ucred cred = { 0 };
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 || cred.pid <= 0) {
+		*ret_pid = 0;
+		return -1;
+	}
+	*ret_pid = cred.pid;
+	return (int)syscall(SYS_pidfd_open, cred.pid, 0);
+}
+
+bool client_wait_end(int fd, int pidfd, unsigned timeout_s)
 {
 	uint64_t until_ms = clock_mono_ms() + timeout_s * 1000ULL;
 	char buf[256];
@@ -201,6 +216,7 @@ bool client_wait_end(int fd, unsigned timeout_s)
 			return false;
 		n = read(fd, buf, sizeof(buf));
 		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-			return true;
+			break;
 	}
+	return pidfd < 0 || wait_for(pidfd, POLLIN, until_ms) == 0;
 }

@@ -19,5 +19,8 @@ _must_check_ int client_ask(int fd, const struct cJSON *request, unsigned timeou
 			    struct cJSON **ret, struct failure *failure);
 /* client_ask() with {"command": command}; the answer's "text" (caller frees). */
 _must_check_ int client_ask_text(int fd, const char *command, char **ret, struct failure *failure);
-/* True if the process ended within that time. */
-bool client_wait_end(int fd, unsigned timeout_s);
+/* The process at the other end: its number, and a descriptor (caller closes) that sees its end, or -1. */
+int client_process(int fd, pid_t *ret_pid);
+/* Waits until the connection is closed, and then, with pidfd >= 0, until the process has ended. False: not within
+ * that time. */
+bool client_wait_end(int fd, int pidfd, unsigned timeout_s);

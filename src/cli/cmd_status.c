@@ -7,7 +7,7 @@
 #include "cli.h"
 #include "client.h"
 
-enum { TIMEOUT_S = 15 };
+enum { TIMEOUT_S = 5 };
 
 static int run_status(struct config *config, const struct operands *operands)
 {

@@ -194,7 +194,7 @@ START_TEST(only_so_many_are_served)
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fds[i] = connected();
-	ck_assert(client_wait_end(fds[CONTROL_MAX_CLIENTS], 5));
+	ck_assert(client_wait_end(fds[CONTROL_MAX_CLIENTS], -1, 5));
 	ck_assert_int_eq(client_ask_text(fds[0], "now", &text, &failure), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		close(fds[i]);
@@ -208,10 +208,10 @@ START_TEST(clients_see_the_end_of_the_process)
 
 	ck_assert_int_eq(client_ask_text(fd, "umount", &text, &failure), 0);
 	control_stop(ctl);
-	ck_assert(!client_wait_end(fd, 0));
+	ck_assert(!client_wait_end(fd, -1, 0));
 	control_free(ctl);
 	ctl = NULL;
-	ck_assert(client_wait_end(fd, 5));
+	ck_assert(client_wait_end(fd, -1, 5));
 	close(fd);
 }
 END_TEST
