@@ -20,6 +20,7 @@ enum {
 	MAX_TAGS = 64,         /* of one question; the service allows 5 */
 	NEGATIVE_TTL_S = 60,   /* an id that the server did not know may exist after this */
 	MAX_NEGATIVES = 65536, /* remembered at most */
+	MIN_TAGS_PAGE = 80,    /* refreshes within RECENT_S ask for pages of other sizes */
 	RECENT_S = 60, /* the same thing is not asked twice within this (api-v2.3: throttle) */
 	LISTING_BUDGET_MS =
 		120000, /* a page may wait that long: a backoff must not end a listing */
@@ -139,7 +140,7 @@ struct store {
 	struct tagent **tags;    /* by index; [0] is NULL */
 	size_t nr_tags, cap_tags;
 	enum { TAGS_NONE, TAGS_RUNNING, TAGS_COMPLETE } tags_state;
-	unsigned tags_page;
+	unsigned tags_page, tags_pagesize;
 	unsigned tags_round; /* counts the lists */
 	bool tags_cut;
 	struct list tag_list_waiters;
