@@ -94,16 +94,6 @@ static int take_report_fd(struct session *s)
 	return fd;
 }
 
-static bool report_pending(struct session *s)
-{
-	bool pending;
-
-	pthread_mutex_lock(&s->lock);
-	pending = s->report_fd >= 0;
-	pthread_mutex_unlock(&s->lock);
-	return pending;
-}
-
 /* Before the mount answers the person is told; afterwards there is only the log. */
 static void report_failure(struct session *s, const char *text)
 {
@@ -412,14 +402,17 @@ static int run(const struct session_args *args, int report_fd)
 	r = start(&s, &failure);
 	if (r == 0)
 		r = serve(&s, &failure);
+	if (r == 0 && s.report_fd >= 0) { /* nobody else is left who would take it */
+		r = -ENOTCONN;
+		failure_set(&failure, r, "it was unmounted before it answered");
+	}
+	end(&s);
+	/* Who reads this may try again at once: the socket is free by now. */
 	if (r < 0)
 		report_failure(&s, failure.text);
-	else if (report_pending(&s))
-		report_failure(&s, "it was unmounted before it answered");
 	else
 		log_info("cli", "%s is unmounted from %s", args->login->source.label,
 			 args->mountpoint);
-	end(&s);
 	pthread_mutex_destroy(&s.lock);
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }
