@@ -59,8 +59,8 @@ START_TEST(damage_is_an_empty_file)
 		"{\"version\":2,\"servers\":{\"s\":{\"filter\":\"x\"}}}",
 		"{\"version\":1,\"servers\":7}",
 		"{\"version\":1,\"servers\":{\"s\":[]}}",
-		"{\"version\":1,\"servers\":{\"s\":{\"style\":7,\"filter\":[],\"prefix\":null,"
-		"\"backoff_until\":{\"a\":\"x\"},\"ban_until\":-7,\"quota_until\":1e99}}}",
+		("{\"version\":1,\"servers\":{\"s\":{\"style\":7,\"filter\":[],\"prefix\":null,"
+		 "\"backoff_until\":{\"a\":\"x\"},\"ban_until\":-7,\"quota_until\":1e99}}}"),
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
