@@ -244,7 +244,7 @@ static void tags_done(void *userdata, const struct failure *failure, const struc
 		tag_release(&tag);
 	}
 	if (page && st->tags_state == TAGS_RUNNING) {
-		bool is_full = (uint64_t)st->tags_page * API_PAGESIZE >= st->config.list_limit;
+		bool is_full = (uint64_t)st->tags_page * st->tags_pagesize >= st->config.list_limit;
 
 		st->fetched_at_s = clock_wall_s();
 		if (page->has_more && !is_full) {
@@ -275,6 +275,7 @@ static int tags_ask_locked(struct store *st)
 		.sort = st->config.is_public ? "popular" : "name",
 		.is_ascending = !st->config.is_public,
 		.page = st->tags_page,
+		.pagesize = st->tags_pagesize,
 		.budget_ms = LISTING_BUDGET_MS,
 	};
 
@@ -297,8 +298,10 @@ static int tags_start_locked(struct store *st)
 
 	if (st->tags_state != TAGS_NONE)
 		return 0;
-	if (!st->tags_page)
+	if (!st->tags_page) {
 		st->tags_page = 1;
+		st->tags_pagesize = API_PAGESIZE;
+	}
 	r = tags_ask_locked(st);
 	if (r == 0)
 		st->tags_state = TAGS_RUNNING;

@@ -36,6 +36,7 @@ struct vector {
 	size_t nr_asked; /* the first ones: somebody asked for them; the others ride along */
 	int64_t ids[API_MAX_IDS];
 	struct want *wants[API_MAX_IDS];
+	unsigned pagesize;
 };
 
 bool negative_check_locked(struct store *st, int64_t id)
@@ -126,7 +127,7 @@ static uint64_t vector_hash(const struct vector *v)
 
 	memcpy(ids, v->ids, v->nr * sizeof(*ids));
 	qsort(ids, v->nr, sizeof(*ids), compare_ids);
-	return hash_bytes(HASH_SEED, ids, v->nr * sizeof(*ids));
+	return hash_bytes(HASH_SEED + v->pagesize, ids, v->nr * sizeof(*ids));
 }
 
 static bool was_sent_lately_locked(struct store *st, uint64_t hash)
@@ -166,7 +167,7 @@ static void vector_fill_locked(struct store *st, struct vector *v, const struct 
 }
 
 /* The server answers the very same vector from its cache for a minute, and counts it as a breach of the rules; one id
- * more or less makes it another question. */
+ * more or less makes it another question. Where there are no more ids, a smaller page that still holds all does. */
 static void vector_vary_locked(struct store *st, struct vector *v)
 {
 	uint64_t first = (uint64_t)v->ids[0];
@@ -181,6 +182,8 @@ static void vector_vary_locked(struct store *st, struct vector *v)
 		if (!e->is_gone)
 			vector_add_locked(st, v, e);
 	}
+	while (v->pagesize > v->nr && was_sent_lately_locked(st, vector_hash(v)))
+		v->pagesize--;
 }
 
 static void vector_done(void *userdata, const struct failure *failure, const struct api_page *page);
@@ -211,6 +214,7 @@ static int vector_send_locked(struct store *st)
 	if (!v)
 		return -ENOMEM;
 	v->st = st;
+	v->pagesize = API_PAGESIZE;
 	list_for_each_safe (pos, next, &st->wanted) {
 		struct want *w = list_entry(pos, struct want, node);
 
@@ -234,6 +238,7 @@ static int vector_send_locked(struct store *st)
 		.route = API_QUESTIONS_BY_ID,
 		.ids = v->ids,
 		.nr_ids = v->nr,
+		.pagesize = v->pagesize,
 	};
 	r = api_get(st->api, &q, vector_done, v, NULL);
 	if (r < 0) {
