@@ -71,7 +71,7 @@ int backing_put(struct backing *b, int64_t id, const char *json, size_t len, uns
 	struct packed *p, *old;
 	int r;
 
-	r = pack(json, len, &sb);
+	r = json_pack(json, len, &sb);
 	if (r < 0)
 		return r;
 	p = malloc(sizeof(*p));
@@ -118,7 +118,7 @@ int backing_get(struct backing *b, int64_t id, struct strbuf *json, unsigned *fl
 	pthread_mutex_unlock(&b->lock);
 	if (!blob)
 		return -ENOENT;
-	r = unpack(blob->data, blob->size, json, MAX_JSON);
+	r = json_unpack(blob->data, blob->size, json, MAX_JSON);
 	if (r < 0 && r != -ENOMEM) {
 		backing_drop(b, id);
 		return -EBADMSG;
