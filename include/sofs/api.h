@@ -91,7 +91,10 @@ struct api_query {
 	unsigned page;      /* 0: not sent */
 	unsigned pagesize;  /* 0: API_PAGESIZE */
 	bool is_total_only; /* built-in filter "total": no items, only api_page.total */
-	unsigned budget_ms; /* for waiting, sending and retrying together; 0: timeout_s */
+	/* For waiting, sending, retrying and completing together; 0: timeout_s. The callback runs no later
+	 * than this, even while bytes are still coming: who can wait for a large page on a slow line gives
+	 * more. Silence for timeout_s ends a try in any case. */
+	unsigned budget_ms;
 };
 #define API_QUERY_INIT \
 	.min = API_NO_BOUND, .max = API_NO_BOUND, .fromdate = API_NO_BOUND, .todate = API_NO_BOUND
@@ -117,8 +120,12 @@ typedef void (*api_done_fn)(void *userdata, const struct failure *failure,
 			    const struct api_page *page);
 
 /* Queues a call. Items of question routes come with complete nested lists: where the number of answers
- * or comments differs from the server's count, they were paged and merged before the callback.
- * 0 and the call's number in *ret_call (never 0; ret_call may be NULL), or -errno and no callback. */
+ * or comments differs from the server's count, they were paged and merged before the callback. Calls
+ * are not compared with each other: not asking the same thing twice is the store's.
+ * Failures: -EBUSY (throttled), -EDQUOT, -EACCES (token refused, denied), -EHOSTUNREACH, -ETIMEDOUT,
+ * -EIO (server broken), -ENOMEM, -ECANCELED (api_free()).
+ * 0 and the call's number in *ret_call (never 0; ret_call may be NULL), or -errno and no callback:
+ * -EINVAL, -ENOMEM, -EBUSY (queue full), -ECANCELED (api_free() has begun). */
 _must_check_ int api_get(struct api *api, const struct api_query *q, api_done_fn done,
 			 void *userdata, uint64_t *ret_call);
 /* True: it was not sent yet, and its callback will never run. False: it is on the wire or done; the callback

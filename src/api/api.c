@@ -235,6 +235,7 @@ void api_free(struct api *api)
 		api->transport->free(api->transport);
 	}
 	pthread_mutex_destroy(&api->lock);
+	map_release(&api->gaps);
 	free_secret(api->token);
 	free_secret(api->key);
 	free(api->base_url);

@@ -8,7 +8,8 @@
  *     /posts/{ids}/comments      of the posts that lack comments, those new answers included
  *
  * and merged by id. If the counts then still differ, what there is is accepted: deleted posts may be
- * counted. Complete pages, by far the most, are only scanned and not parsed. */
+ * counted; and a question for which nothing new came is remembered, so that it costs its requests once
+ * and not with every page it is on. Complete pages, by far the most, are only scanned and not parsed. */
 #include "internal.h"
 
 #include <errno.h>
@@ -21,12 +22,26 @@
 #include <sofs/base/map.h>
 
 #define MAX_PAGES 60    /* for all lists of one page of questions together */
+#define MAX_GAPS  10000 /* remembered */
 #define MAX_LIST  10000 /* a list that is longer already is left as it is */
 
 /* ---- Is anything missing? ----------------------------------------------------------------------- */
 
-/* A post whose counts do not fit its lists. An absent list is an empty one. */
-static bool is_post_whole(struct json_slice post)
+struct shape {
+	int64_t question_id;
+	bool is_whole;
+	uint64_t hash; /* of all counts and lengths */
+};
+
+static void add_to_shape(struct shape *s, int64_t count, size_t nr)
+{
+	s->hash = hash_u64(s->hash ^ hash_u64((uint64_t)count) ^ nr);
+	if (count >= 0 && (uint64_t)count != nr)
+		s->is_whole = false;
+}
+
+/* A post's counts beside the lengths of its lists. An absent list is an empty one. */
+static void scan_post(struct json_slice post, struct shape *s)
 {
 	struct json_iter it = json_members(post), answers = { NULL };
 	struct json_slice key, value;
@@ -43,29 +58,51 @@ static bool is_post_whole(struct json_slice post)
 		} else if (json_key_is(key, "answers")) {
 			nr_answers = json_count(value);
 			answers = json_elements(value);
+		} else if (json_key_is(key, "question_id") && !s->question_id) {
+			json_to_int(value, &s->question_id);
 		}
 	}
-	if (answer_count >= 0 && (uint64_t)answer_count != nr_answers)
-		return false;
-	if (comment_count >= 0 && (uint64_t)comment_count != nr_comments)
-		return false;
+	add_to_shape(s, answer_count, nr_answers);
+	add_to_shape(s, comment_count, nr_comments);
 	while (json_next_element(&answers, &value))
-		if (!is_post_whole(value))
-			return false;
-	return true;
+		scan_post(value, s);
 }
 
-static bool is_item_whole(const struct api_item *item)
+static struct shape scan_item(const struct api_item *item)
 {
-	return is_post_whole((struct json_slice){ item->json, item->len });
+	struct shape s = { .is_whole = true };
+
+	scan_post((struct json_slice){ item->json, item->len }, &s);
+	s.hash |= 1; /* fits a map's value, which is never NULL */
+	return s;
 }
 
-bool complete_is_whole(const struct api_item *items, size_t nr)
+static bool is_item_whole(const struct api *api, const struct api_item *item)
+{
+	struct shape s = scan_item(item);
+
+	return s.is_whole ||
+	       map_get(&api->gaps, (uint64_t)s.question_id) == (void *)(uintptr_t)s.hash;
+}
+
+bool complete_is_whole(const struct api *api, const struct api_item *items, size_t nr)
 {
 	for (size_t i = 0; i < nr; i++)
-		if (!is_item_whole(&items[i]))
+		if (!is_item_whole(api, &items[i]))
 			return false;
 	return true;
+}
+
+/* Asking for what was missing gave nothing new: the same shape is not asked for again. Not remembering it
+ * costs only requests. */
+static void remember_gap(struct api *api, const struct shape *s)
+{
+	if (api->gaps.nr >= MAX_GAPS) {
+		map_release(&api->gaps);
+		api->gaps = (struct map){ 0 };
+	}
+	if (map_put(&api->gaps, (uint64_t)s->question_id, (void *)(uintptr_t)s->hash) < 0)
+		log_debug("api", "out of memory");
 }
 
 /* ---- Fetching what is --------------------------------------------------------------------------- */
@@ -108,6 +145,21 @@ static void completion_free(struct completion *c)
 	free(c);
 }
 
+static void print_entry(struct api *api, struct entry *e)
+{
+	struct shape before, after;
+
+	if (e->tree)
+		e->printed = cJSON_PrintUnformatted(e->tree);
+	if (!e->printed)
+		return;
+	before = scan_item(&e->item);
+	e->item = (struct api_item){ e->printed, strlen(e->printed) };
+	after = scan_item(&e->item);
+	if (!after.is_whole && after.hash == before.hash)
+		remember_gap(api, &after);
+}
+
 static void finish_with(struct completion *c, const struct failure *failure)
 {
 	struct api_item *items = NULL;
@@ -124,10 +176,7 @@ static void finish_with(struct completion *c, const struct failure *failure)
 	for (size_t i = 0; items && i < c->nr_entries; i++) {
 		struct entry *e = &c->entries[i];
 
-		if (e->tree)
-			e->printed = cJSON_PrintUnformatted(e->tree);
-		if (e->printed)
-			e->item = (struct api_item){ e->printed, strlen(e->printed) };
+		print_entry(c->api, e);
 		items[i] = e->item;
 	}
 	page = (struct page_items){ items, c->nr_entries };
@@ -323,7 +372,7 @@ static int copy_items(struct completion *c, const struct api_item *items, size_t
 		e->item = (struct api_item){ c->text + at, items[i].len };
 		at += items[i].len;
 		/* One that cannot be parsed stays as it is; its decoder will say why. */
-		if (!is_item_whole(&items[i]))
+		if (!is_item_whole(c->api, &items[i]))
 			e->tree = cJSON_ParseWithLength(e->item.json, e->item.len);
 	}
 	return 0;

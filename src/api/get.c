@@ -140,7 +140,7 @@ static void answered(void *userdata, const struct outcome *failure, struct reply
 				     .total = reply->env->total,
 				     .server_time_s = reply->date_s,
 				     .is_encoded = reply->is_encoded };
-	if (c->has_nested && !complete_is_whole(c->page.items, c->page.nr_items)) {
+	if (c->has_nested && !complete_is_whole(c->api, c->page.items, c->page.nr_items)) {
 		complete_items(c->api, c->page.items, c->page.nr_items, c->priority, c->deadline_ms,
 			       completed, c);
 		return;

@@ -5,6 +5,7 @@
 
 #include <sofs/api.h>
 #include <sofs/base/list.h>
+#include <sofs/base/map.h>
 #include <sofs/net.h>
 
 #include "errmap.h"
@@ -100,6 +101,9 @@ struct api {
 	unsigned timeout_ms;
 	struct transport *transport; /* owned */
 
+	/* network thread only */
+	struct map gaps; /* question -> shape whose gaps cannot be filled: see complete.c */
+
 	pthread_mutex_t lock;
 	/* lock: all that follows */
 	bool is_started, is_stopping;
@@ -163,8 +167,9 @@ struct page_items {
 };
 typedef void (*complete_done_fn)(void *userdata, const struct failure *failure,
 				 const struct page_items *page);
-bool complete_is_whole(const struct api_item *items, size_t nr); /* nothing is missing */
-/* Copies the items. done runs exactly once, perhaps before this returns. Network thread only. */
+/* Nothing is missing, or nothing that asking would bring. Network thread only, as complete_items(). */
+bool complete_is_whole(const struct api *api, const struct api_item *items, size_t nr);
+/* Copies the items. done runs exactly once, perhaps before this returns. */
 void complete_items(struct api *api, const struct api_item *items, size_t nr,
 		    enum api_priority priority, uint64_t deadline_ms, complete_done_fn done,
 		    void *userdata);

@@ -122,6 +122,32 @@ START_TEST(a_count_that_stays_wrong_is_accepted)
 }
 END_TEST
 
+START_TEST(a_gap_that_cannot_be_filled_is_asked_for_once)
+{
+	static const char page[] = "{\"items\":[{\"question_id\":1,\"answer_count\":2,\"answers\":"
+				   "[{\"answer_id\":2}]}]}";
+
+	ask();
+	fake_answer(0, 200, page);
+	client_tick(api);
+	fake_answer(1, 200, "{\"items\":[]}");
+	ck_assert_int_eq(nr_calls, 1);
+	ask();
+	fake_answer(2, 200, page);
+	ck_assert_int_eq(nr_calls, 2);
+	ck_assert_uint_eq(fake.nr_sent, 3);
+	/* Until something about it is different. */
+	ask();
+	fake_answer(3, 200,
+		    "{\"items\":[{\"question_id\":1,\"answer_count\":3,\"answers\":"
+		    "[{\"answer_id\":2}]}]}");
+	client_tick(api);
+	ck_assert_uint_eq(fake.nr_sent, 5);
+	fake_answer(4, 200, "{\"items\":[{\"answer_id\":3,\"question_id\":1}]}");
+	ck_assert_int_eq(nr_calls, 3);
+}
+END_TEST
+
 START_TEST(a_listing_without_an_end_is_ended)
 {
 	unsigned i = 1;
@@ -203,6 +229,7 @@ static Suite *api_complete_suite(void)
 	tcase_add_test(tc, a_complete_page_is_handed_on_as_it_is);
 	tcase_add_test(tc, missing_answers_and_comments_are_merged);
 	tcase_add_test(tc, a_count_that_stays_wrong_is_accepted);
+	tcase_add_test(tc, a_gap_that_cannot_be_filled_is_asked_for_once);
 	tcase_add_test(tc, a_listing_without_an_end_is_ended);
 	tcase_add_test(tc, a_failure_on_the_way_fails_the_call);
 	tcase_add_test(tc, many_posts_are_asked_for_in_vectors_of_100);
