@@ -118,7 +118,12 @@ int url_check(const char *url, const char *where, char **ret, struct strbuf *err
 	while (n && url[n - 1] == '/')
 		n--;
 	*ret = strndup(url, n);
-	return *ret ? 0 : -ENOMEM;
+	if (!*ret)
+		return -ENOMEM;
+	/* One spelling for one server: what is remembered of it goes by its address. */
+	for (char *p = *ret; p < *ret + n && p < *ret + (u.path - url); p++)
+		*p = (char)tolower((unsigned char)*p);
+	return 0;
 }
 
 /* Sources */

@@ -22,5 +22,6 @@ _must_check_ int source_parse(const char *text, struct source *ret, struct strbu
 void source_release(struct source *s);
 
 /* Checks an address: https:// to any host, http:// to this machine only; no user, query or fragment. `where` begins the
- * sentence. *ret is a copy without trailing slashes (caller frees). */
+ * sentence. *ret is a copy without trailing slashes, scheme and
+ * host in lower case (caller frees). */
 _must_check_ int url_check(const char *url, const char *where, char **ret, struct strbuf *err);

@@ -32,6 +32,9 @@ START_TEST(sources_are_understood)
 		{ "https://so.example.com:8443/team//", API_ENTERPRISE,
 		  "https://so.example.com:8443/team", "so.example.com:8443/team",
 		  "sofs:so.example.com:8443/team", "https://so.example.com:8443/team" },
+		{ "HTTPS://So.Example.com/Team", API_ENTERPRISE, "https://so.example.com/Team",
+		  "so.example.com/Team", "sofs:so.example.com/Team",
+		  "https://so.example.com/Team" },
 		{ "http://127.0.0.1:8080", API_ENTERPRISE, "http://127.0.0.1:8080",
 		  "127.0.0.1:8080", "sofs:127.0.0.1:8080", "http://127.0.0.1:8080" },
 	};
