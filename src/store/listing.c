@@ -36,6 +36,8 @@ enum {
 	MAX_PAGES = 1000000,
 	MAX_BARREN = 2, /* pages in a row without anything new, although there are more */
 	MAX_VERIFIES = 3,
+	RECENT_PAST_S = 2,
+	FUTURE_S = 3600, /* beyond what any two clocks differ */
 	RESUME_S = 600, /* a failed listing goes on with its old window for so long */
 };
 
@@ -142,7 +144,9 @@ static int ask_locked(struct listing *l, int kind, unsigned page)
 	};
 	switch (job->kind) {
 	case JOB_PAGE:
-		q.todate = l->is_by_activity ? API_NO_BOUND : l->t0_s;
+		/* The first page may be the only one, and then has to show what was created just now. It is the
+		 * same with and without: what is new is at the other end. */
+		q.todate = l->is_by_activity || page == 1 ? l->t0_s + FUTURE_S : l->t0_s;
 		if (l->is_by_activity) {
 			q.sort = "activity";
 			q.is_ascending = false;
@@ -218,7 +222,13 @@ int listing_start_locked(struct listing *l)
 		list_splice(&l->waiters, &waiters);
 		api_get_status(l->st->api, &status);
 		l->started_s = clock_wall_s();
-		l->t0_s = l->started_s + status.clock_skew_s;
+		/* The skew is known to a second, and the bound is inclusive: closer to now, new questions would
+		 * enter the window and upset the count. The same window again would be the same requests. */
+		l->t0_s = l->started_s + status.clock_skew_s - RECENT_PAST_S;
+		if (!l->tag && l->t0_s <= l->st->last_t0_s)
+			l->t0_s = l->st->last_t0_s + 1;
+		if (!l->tag)
+			l->st->last_t0_s = l->t0_s;
 		l->is_by_activity = l->st->config.is_public;
 		l->nr_pages = 1;
 		l->next_page = 1;

@@ -434,7 +434,8 @@ static bool same_query(const struct fake_query *a, const struct fake_query *b)
 	if (x->route != y->route || x->nr_ids != y->nr_ids || strcmp(a->tag, b->tag) ||
 	    is_by_activity(x) != is_by_activity(y) || x->is_ascending != y->is_ascending ||
 	    x->min != y->min || x->max != y->max || x->fromdate != y->fromdate ||
-	    x->todate != y->todate || x->page != y->page || x->is_total_only != y->is_total_only)
+	    x->todate != y->todate || x->page != y->page || x->pagesize != y->pagesize ||
+	    x->is_total_only != y->is_total_only)
 		return false;
 	memcpy(ids_a, a->ids, sizeof(ids_a));
 	memcpy(ids_b, b->ids, sizeof(ids_b));
