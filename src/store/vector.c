@@ -234,11 +234,8 @@ static int vector_send_locked(struct store *st)
 		vector_fill_locked(st, v, refetched);
 	vector_vary_locked(st, v);
 	q = (struct api_query){
-		API_QUERY_INIT,
-		.route = API_QUESTIONS_BY_ID,
-		.ids = v->ids,
-		.nr_ids = v->nr,
-		.pagesize = v->pagesize,
+		API_QUERY_INIT,  .route = API_QUESTIONS_BY_ID, .ids = v->ids,
+		.nr_ids = v->nr, .pagesize = v->pagesize,
 	};
 	r = api_get(st->api, &q, vector_done, v, NULL);
 	if (r < 0) {
@@ -308,9 +305,23 @@ void vector_init(struct store *st)
 	st->vector_timer.fire = vector_timer_fired;
 }
 
+/* Whether somebody waits for a text that is not here. */
+static bool is_lost(struct store *st, const struct want *w)
+{
+	struct entry *e;
+	bool is;
+
+	pthread_mutex_lock(&st->lock);
+	e = entry_find_locked(st, w->id);
+	is = e && !e->texts && !list_empty(&w->waiters) && !backing_has(st->backing, w->id);
+	pthread_mutex_unlock(&st->lock);
+	return is;
+}
+
 /* Takes the items in, and marks the wants that were answered by NULL in v->wants... by clearing their ids. */
 static size_t vector_ingest(struct vector *v, const struct api_page *page)
 {
+	const struct api_item *items[API_MAX_IDS] = { NULL }; /* of v->wants */
 	size_t broken = 0;
 
 	for (size_t i = 0; i < page->nr_items; i++) {
@@ -320,8 +331,17 @@ static size_t vector_ingest(struct vector *v, const struct api_page *page)
 		if (id < 0)
 			broken++;
 		for (size_t k = 0; id > 0 && k < v->nr; k++)
-			if (v->ids[k] == id)
+			if (v->ids[k] == id) {
 				v->ids[k] = 0;
+				items[k] = &page->items[i];
+			}
+	}
+	/* With little memory what somebody waits for was perhaps evicted by what came after it. */
+	for (size_t k = 0; k < v->nr; k++) {
+		struct entry *e;
+
+		if (items[k] && is_lost(v->st, v->wants[k]))
+			(void)!store_ingest(v->st, items[k], page->is_encoded, &e);
 	}
 	return broken + page->nr_dropped;
 }
