@@ -142,6 +142,13 @@ uint64_t client_tick(void *userdata);
 int client_obstacle_locked(struct api *api, enum method method, uint64_t now_ms, uint64_t until_ms,
 			   struct failure *failure);
 
+/* answer.c. Called with the lock held where it says so, and never otherwise. */
+void client_on_response(void *userdata, struct http_response *resp);
+void client_end_try_locked(struct api *api, struct request *r, uint64_t now_ms);
+/* Nobody answered this request in all its tries. */
+void client_note_down_locked(struct api *api, const struct request *r, const struct outcome *o,
+			     uint64_t now_ms);
+
 /* endpoint.c */
 unsigned endpoint_candidates(const struct api *api, struct endpoint out[2]);
 /* URL and headers of a request; the headers hold secrets: wipe. Caller holds the lock. */
