@@ -337,8 +337,11 @@ static void tag_info_done(void *userdata, const struct failure *failure,
 	struct tag_want *tw = userdata;
 	struct store *st = tw->st;
 	struct news news = { 0 };
+	struct failure broken = { 0 };
 	struct list woken;
 	bool found = false;
+
+	size_t nr_broken = page ? page->nr_dropped : 0;
 
 	list_init(&woken);
 	pthread_mutex_lock(&st->lock);
@@ -348,8 +351,10 @@ static void tag_info_done(void *userdata, const struct failure *failure,
 		struct tagent *t;
 
 		if (api_decode_tag(page->items[i].json, page->items[i].len, page->is_encoded, &tag,
-				   &why) < 0)
+				   &why) < 0) {
+			nr_broken++;
 			continue;
+		}
 		/* A synonym may answer for its master: that is another name, and not what was asked. */
 		t = strcmp(tag.name, tw->name) ? NULL : tag_intern_locked(st, tag.name);
 		if (t) {
@@ -359,9 +364,14 @@ static void tag_info_done(void *userdata, const struct failure *failure,
 		}
 		tag_release(&tag);
 	}
-	if (page && !found && st->negative_tags.nr < MAX_NEGATIVES &&
-	    map_put(&st->negative_tags, name_hash(tw->file_name),
-		    (void *)(uintptr_t)(clock_mono_ms() / 1000 + NEGATIVE_TTL_S)) < 0)
+	if (st->negative_tags.nr >= MAX_NEGATIVES)
+		map_release(&st->negative_tags); /* asking again is right, only slower */
+	if (page && !found && nr_broken) {
+		failure_set(&broken, -EIO, "the server sent something that is no tag in its place");
+		failure = &broken;
+	} else if (page && !found &&
+		   map_put(&st->negative_tags, name_hash(tw->file_name),
+			   (void *)(uintptr_t)(clock_mono_ms() / 1000 + NEGATIVE_TTL_S)) < 0)
 		log_error("store", "out of memory: an absent tag is not remembered");
 	waiters_take_locked(st, &tw->waiters, &woken);
 	list_del(&tw->node);
@@ -420,6 +430,7 @@ int store_get_tag(struct store *st, const char *file_name, struct store_tag *ret
 		r = 0;
 	} else if ((st->tags_state == TAGS_COMPLETE && !st->tags_cut) ||
 		   until > clock_mono_ms() / 1000 || text_is_probe_name(file_name) ||
+		   strchr(file_name, '%') /* such a name can only come from a listing */ ||
 		   !text_parse_name(&name, file_name) || !text_can_be_tag(strbuf_str(&name))) {
 		r = -ENOENT;
 	} else if (st->tags_state == TAGS_RUNNING) {

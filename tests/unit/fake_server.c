@@ -275,7 +275,8 @@ static void answer_tag_info(struct fake_query *fq)
 		name = server.synonym_of;
 	for (size_t i = 0; i < server.nr_tags && !nr; i++)
 		if (!strcmp(server.tags[i], name)) {
-			strbuf_addf(&sb, "{\"name\":\"%s\",\"count\":1}", name);
+			strbuf_addf(&sb, "{\"name\":%s\"%s\",\"count\":1}",
+				    server.garbles_tags ? "5,\"x\":" : "", name);
 			ends[nr++] = sb.len;
 		}
 	finish(fq, &sb, ends, nr, &page);

@@ -51,6 +51,7 @@ struct fake_server {
 	size_t nr_questions;
 	const char *tags[1200]; /* the server's list */
 	size_t nr_tags;
+	bool garbles_tags;
 	const char *synonym, *synonym_of;
 	bool is_endless;     /* pages of questions repeat themselves for ever */
 	bool refuses;        /* api_get() fails at once */
