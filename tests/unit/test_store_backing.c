@@ -168,6 +168,7 @@ static Suite *store_backing_suite(void)
 	Suite *s = suite_create("store_backing");
 	TCase *tc = tcase_create("store_backing");
 
+	tcase_set_timeout(tc, 60); /* sanitizers are slow */
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, what_was_put_comes_back_with_its_flags);
 	tcase_add_test(tc, an_empty_text_is_a_text);

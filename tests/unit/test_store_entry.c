@@ -428,6 +428,7 @@ static Suite *store_entry_suite(void)
 	Suite *s = suite_create("store_entry");
 	TCase *tc = tcase_create("store_entry");
 
+	tcase_set_timeout(tc, 60); /* sanitizers are slow */
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, a_new_question_is_told_as_one);
 	tcase_add_test(tc, its_files_are_in_a_stable_order_with_exact_sizes_and_their_own_times);

@@ -316,7 +316,8 @@ START_TEST(the_window_is_that_of_the_servers_clock)
 	server.clock_skew_s = 500;
 	server_add(1, T0 + 400, "c");
 	assert_live_set(0);
-	ck_assert_int_ge(server.queries[0].q.todate, T0 + 500); /* the only page shows what is new */
+	ck_assert_int_ge(server.queries[0].q.todate,
+			 T0 + 500); /* the only page shows what is new */
 }
 END_TEST
 
@@ -727,6 +728,7 @@ static Suite *store_listing_suite(void)
 	Suite *s = suite_create("store_listing");
 	TCase *tc = tcase_create("store_listing");
 
+	tcase_set_timeout(tc, 60); /* sanitizers are slow */
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc,
 			    a_page_holds_100_questions_and_only_large_teams_cost_two_requests_more,

@@ -217,6 +217,7 @@ static Suite *store_texts_suite(void)
 	Suite *s = suite_create("store_texts");
 	TCase *tc = tcase_create("store_texts");
 
+	tcase_set_timeout(tc, 60); /* sanitizers are slow */
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, what_fits_is_read_without_a_request);
 	tcase_add_test(tc, a_text_is_made_again_from_the_json_that_is_kept);

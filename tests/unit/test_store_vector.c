@@ -345,6 +345,7 @@ static Suite *store_vector_suite(void)
 	Suite *s = suite_create("store_vector");
 	TCase *tc = tcase_create("store_vector");
 
+	tcase_set_timeout(tc, 60); /* sanitizers are slow */
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, one_alone_goes_out_at_once);
 	tcase_add_test(tc, those_who_come_while_one_is_on_its_way_are_joined);
