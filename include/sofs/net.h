@@ -6,9 +6,7 @@
  *                   table of functions only, so tests put a fake in its place: no sockets, no waiting.
  * struct throttle   when the next request may leave: rate, backoff of a method, ban, quota. Pure: the
  *                   time is an argument.
- * retry_*           whether and when to try again. Pure.
- *
- * Also the one-shot compression that the disk store uses (net/pack.c), because zlib lives here. */
+ * retry_*           whether and when to try again. Pure. */
 #pragma once
 
 #include <stdbool.h>
@@ -188,8 +186,3 @@ _must_check_ int inflater_feed(struct inflater *inf, const void *data, size_t le
 			       struct strbuf *out, size_t max);
 /* The input ended. -EBADMSG: truncated. */
 _must_check_ int inflater_finish(struct inflater *inf, struct strbuf *out, size_t max);
-
-/* One-shot compression for records on disk (zlib format, fast). Appends. 0, -ENOMEM; unpack also
- * -EBADMSG (not such bytes) and -EFBIG (longer than max). Any thread. */
-_must_check_ int deflate_pack(const void *data, size_t len, struct strbuf *out);
-_must_check_ int inflate_unpack(const void *data, size_t len, struct strbuf *out, size_t max);

@@ -43,7 +43,10 @@ static struct contexts *contexts_get(void)
 		return NULL;
 	ctx->c = ZSTD_createCCtx();
 	ctx->d = ZSTD_createDCtx();
-	if (!ctx->c || !ctx->d || pthread_setspecific(key, ctx) != 0) {
+	if (!ctx->c || !ctx->d ||
+	    ZSTD_isError(ZSTD_CCtx_setParameter(ctx->c, ZSTD_c_compressionLevel, LEVEL)) ||
+	    ZSTD_isError(ZSTD_CCtx_setParameter(ctx->c, ZSTD_c_checksumFlag, 1)) ||
+	    pthread_setspecific(key, ctx) != 0) {
 		contexts_free(ctx);
 		return NULL;
 	}
@@ -57,7 +60,7 @@ int json_pack(const void *data, size_t len, struct strbuf *out)
 
 	if (!ctx || ZSTD_isError(bound) || !strbuf_reserve(out, bound))
 		return -ENOMEM;
-	n = ZSTD_compressCCtx(ctx->c, out->buf + out->len, bound, data, len, LEVEL);
+	n = ZSTD_compress2(ctx->c, out->buf + out->len, bound, data, len);
 	if (ZSTD_isError(n))
 		return -ENOMEM;
 	out->len += n;

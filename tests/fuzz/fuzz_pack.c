@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sofs/net.h>
+#include "pack.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -13,11 +13,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct strbuf packed = STRBUF_INIT, out = STRBUF_INIT;
 
-	if (inflate_unpack(data, size, &out, MAX_OUT) == 0 && out.len > MAX_OUT)
+	if (json_unpack(data, size, &out, MAX_OUT) == 0 && out.len > MAX_OUT)
 		abort();
 	strbuf_reset(&out);
-	if (deflate_pack(data, size, &packed) == 0) {
-		if (inflate_unpack(packed.buf, packed.len, &out, size) < 0 || out.len != size ||
+	if (json_pack(data, size, &packed) == 0) {
+		if (json_unpack(packed.buf, packed.len, &out, size) < 0 || out.len != size ||
 		    (size && memcmp(out.buf, data, size) != 0))
 			abort();
 	}
