@@ -267,7 +267,7 @@ class Server:
 
     def faults(self, *faults):
         """Repeats and aborted answers are then no sin of the client's."""
-        self.excused |= {"repeats"}
+        self.excused |= {"repeats", "identical_in_flight"}
         self.ctl("POST", "faults", list(faults))
 
     def clear_faults(self):
