@@ -35,8 +35,8 @@ static uint64_t nodeid_of(struct tree *t, const struct inode_key *key)
 	return nodeid;
 }
 
-/* The directory got a new name. */
-static void name_came(struct tree *t, const struct inode_key *dir, const char *name)
+/* The directory got a new name. `in_order`: behind all others, where a reader in the middle of it is still to come. */
+static void name_came(struct tree *t, const struct inode_key *dir, const char *name, bool in_order)
 {
 	bool was_negative = false, had_listing = false;
 	uint64_t nodeid = 0;
@@ -49,6 +49,7 @@ static void name_came(struct tree *t, const struct inode_key *dir, const char *n
 		was_negative = negative_take_locked(t, nodeid, name);
 		had_listing = i->has_listing;
 		i->has_listing = false;
+		i->has_missed = i->has_missed || (!in_order && i->nr_readers);
 	}
 	pthread_mutex_unlock(&t->lock);
 	if (had_listing)
@@ -74,13 +75,13 @@ static struct inode_key view_key(uint32_t tag)
 	return (struct inode_key){ .kind = tag ? NODE_TAG : NODE_QUESTIONS, .tag = tag };
 }
 
-static void question_came(struct tree *t, int64_t id, uint32_t tag)
+static void question_came(struct tree *t, int64_t id, uint32_t tag, bool in_order)
 {
 	struct inode_key dir = view_key(tag);
 	char name[24];
 
 	snprintf(name, sizeof(name), "%" PRId64, id);
-	name_came(t, &dir, name);
+	name_came(t, &dir, name, in_order);
 }
 
 static void question_went(struct tree *t, int64_t id, uint32_t tag)
@@ -145,7 +146,7 @@ static void file_changed(struct tree *t, const struct store_change *c)
 		struct inode_key dir = { .kind = dir_kind, .tag = tags[i], .qid = c->id };
 
 		if (c->event == STORE_FILE_NEW)
-			name_came(t, &dir, name);
+			name_came(t, &dir, name, false);
 		else
 			name_went(t, &dir, name, c->event == STORE_FILE_GONE);
 	}
@@ -179,13 +180,13 @@ void tree_news(void *userdata, const struct store_change *c)
 	case STORE_QUESTION_NEW:
 		nr = views(t, c->id, tags);
 		for (size_t i = 0; i < nr; i++)
-			question_came(t, c->id, tags[i]);
+			question_came(t, c->id, tags[i], true);
 		break;
 	case STORE_QUESTION_GONE: /* that it left its tags is told by UNTAGGED */
 		question_went(t, c->id, 0);
 		break;
 	case STORE_QUESTION_TAGGED:
-		question_came(t, c->id, c->tag);
+		question_came(t, c->id, c->tag, false);
 		break;
 	case STORE_QUESTION_UNTAGGED:
 		question_went(t, c->id, c->tag);
@@ -200,7 +201,7 @@ void tree_news(void *userdata, const struct store_change *c)
 		break;
 	case STORE_TAG_NEW:
 		if (store_tag_by_index(t->store, c->tag, &tag) == 0)
-			name_came(t, &tags_dir, tag.name);
+			name_came(t, &tags_dir, tag.name, true);
 		break;
 	case STORE_TAG_GONE:
 		if (store_tag_by_index(t->store, c->tag, &tag) != 0 && tag.name)

@@ -35,7 +35,9 @@ static bool fill_add(struct fill *f, const char *name, const struct inode_key *k
 	e->entry_timeout_s = e->attr_timeout_s = TREE_FOREVER;
 	if (f->plus && key->kind != NODE_SNAPSHOT) {
 		pthread_mutex_lock(&f->t->lock);
-		i = inode_ref_locked(f->t, key, version);
+		/* What was replaced in this moment the kernel will look up when it needs it. */
+		if (is_present_locked(f->t, key, version))
+			i = inode_ref_locked(f->t, key, version);
 		if (i) {
 			e->nodeid = i->nodeid;
 			i->mtime_s = e->st.st_mtim.tv_sec;
@@ -59,14 +61,11 @@ static bool fill_dots(struct fill *f, off_t off, const struct inode_key *self)
 
 	e.st.st_mode = S_IFDIR;
 	e.st.st_ino = inode_number(f->t, self);
-	if (off < OFF_DOT) {
-		if (!f->fn(f->userdata, ".", &e, OFF_DOT))
+	for (off_t i = off < 0 ? 0 : off; i < OFF_DOTDOT; i++) {
+		if (!f->fn(f->userdata, i < OFF_DOT ? "." : "..", &e, i + 1)) {
+			f->is_full = true;
 			return false;
-		f->nr++;
-	}
-	if (off < OFF_DOTDOT) {
-		if (!f->fn(f->userdata, "..", &e, OFF_DOTDOT))
-			return false;
+		}
 		f->nr++;
 	}
 	return true;
@@ -236,59 +235,83 @@ static int fill_answers(struct fill *f, const struct inode_key *dir, off_t off)
 	return 0;
 }
 
+static int fill_names(struct fill *f, const struct inode_key *key, off_t off,
+		      struct store_waiter *w)
+{
+	switch ((enum node_kind)key->kind) {
+	case NODE_ROOT:
+		return fill_root(f, off);
+	case NODE_SOFS:
+		return fill_snapshots(f, off);
+	case NODE_QUESTIONS:
+		return fill_questions(f, 0, off, w);
+	case NODE_TAG:
+		return fill_questions(f, key->tag, off, w);
+	case NODE_TAGS:
+		return fill_tags(f, off, w);
+	case NODE_QUESTION:
+		return fill_question(f, key, off);
+	case NODE_ANSWERS:
+		return fill_answers(f, key, off);
+	default:
+		return -ENOTDIR;
+	}
+}
+
+/* While a directory is read it counts as one that the kernel keeps: what comes in this moment is told. */
+static int begin_reading(struct tree *t, uint64_t nodeid, off_t off, struct inode_key *ret,
+			 bool *had_listing)
+{
+	struct inode *i;
+
+	pthread_mutex_lock(&t->lock);
+	i = inode_get_locked(t, nodeid);
+	if (i) {
+		*ret = i->key;
+		*had_listing = i->has_listing;
+		i->has_listing = true;
+		i->nr_readers += !off;
+	}
+	pthread_mutex_unlock(&t->lock);
+	return i ? 0 : -ESTALE;
+}
+
+/* At the end of the directory the kernel keeps what it has read. If a name came in where the reader had passed, it must
+ * not. (What comes in the order of the directory he has seen.) */
+static void end_reading(struct tree *t, uint64_t nodeid, bool is_end, bool had_listing)
+{
+	struct tree_notice n = { .kind = TREE_INVAL_INODE, .nodeid = nodeid };
+	bool has_missed = false;
+	struct inode *i;
+
+	pthread_mutex_lock(&t->lock);
+	i = inode_get_locked(t, nodeid);
+	if (i && !is_end && !had_listing)
+		i->has_listing = false;
+	if (i && is_end && i->nr_readers)
+		i->nr_readers--;
+	if (i && is_end && i->has_missed) {
+		has_missed = true;
+		i->has_missed = i->has_listing = false;
+	}
+	pthread_mutex_unlock(&t->lock);
+	if (has_missed && t->config.notice)
+		t->config.notice(t->config.userdata, &n);
+}
+
 int tree_readdir(struct tree *t, uint64_t nodeid, off_t off, bool plus, tree_fill_fn fill,
 		 void *userdata, struct store_waiter *w)
 {
 	struct fill f = { .t = t, .plus = plus, .fn = fill, .userdata = userdata };
 	struct inode_key key;
-	struct inode *i;
-	int r = 0;
+	bool had_listing;
+	int r;
 
-	pthread_mutex_lock(&t->lock);
-	i = inode_get_locked(t, nodeid);
-	if (i) {
-		key = i->key;
-		/* Set while it is being read, so that news which come meanwhile are not lost; what arrives behind the
-		 * reader's place he will still see. */
-		if (!off)
-			i->has_listing = false;
-	}
-	pthread_mutex_unlock(&t->lock);
-	if (!i)
-		return -ESTALE;
-	if (!fill_dots(&f, off, &key))
-		return 0;
-	switch ((enum node_kind)key.kind) {
-	case NODE_ROOT:
-		r = fill_root(&f, off);
-		break;
-	case NODE_SOFS:
-		r = fill_snapshots(&f, off);
-		break;
-	case NODE_QUESTIONS:
-		r = fill_questions(&f, 0, off, w);
-		break;
-	case NODE_TAG:
-		r = fill_questions(&f, key.tag, off, w);
-		break;
-	case NODE_TAGS:
-		r = fill_tags(&f, off, w);
-		break;
-	case NODE_QUESTION:
-		r = fill_question(&f, &key, off);
-		break;
-	case NODE_ANSWERS:
-		r = fill_answers(&f, &key, off);
-		break;
-	default:
-		return -ENOTDIR;
-	}
-	if (r == 0 && !f.nr) {
-		pthread_mutex_lock(&t->lock);
-		i = inode_get_locked(t, nodeid);
-		if (i)
-			i->has_listing = true;
-		pthread_mutex_unlock(&t->lock);
-	}
+	r = begin_reading(t, nodeid, off, &key, &had_listing);
+	if (r < 0)
+		return r;
+	if (fill_dots(&f, off, &key))
+		r = fill_names(&f, &key, off, w);
+	end_reading(t, nodeid, r == 0 && !f.nr && !f.is_full, had_listing);
 	return r;
 }

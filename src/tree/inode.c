@@ -71,6 +71,16 @@ struct inode *inode_ref_locked(struct tree *t, const struct inode_key *key, uint
 	return i;
 }
 
+bool is_present_locked(struct tree *t, const struct inode_key *key, uint32_t version)
+{
+	struct store_file f;
+
+	return key->kind != NODE_FILE ||
+	       (store_get_file(t->store, key->qid, (enum file_kind)key->file_kind, key->post_id,
+			       &f) == 0 &&
+		f.version == version);
+}
+
 static void inode_free_locked(struct tree *t, struct inode *i)
 {
 	uint64_t hash = inode_hash(&i->key);

@@ -32,6 +32,9 @@ struct inode {
 	uint32_t version;
 	bool is_old;      /* a newer version has been seen */
 	bool has_listing; /* a directory the kernel has read to its end, and may keep */
+	bool has_missed;  /* a name came into it where a reader in the middle may have passed */
+	unsigned
+		nr_readers; /* who began to read it and has not come to the end: at least that many */
 	uint64_t nodeid;
 	uint64_t nlookup;
 	int64_t mtime_s;    /* of a file, when it was last looked up */
@@ -59,6 +62,9 @@ struct inode *inode_find_locked(struct tree *t, const struct inode_key *key);
 /* The same, made if necessary, with one lookup counted. A file with another version makes the one before old. NULL without
  * memory. */
 struct inode *inode_ref_locked(struct tree *t, const struct inode_key *key, uint32_t version);
+/* Whether the version of a file, which was asked for without the lock, is still the present one. If so, and the inode
+ * is made before the lock is let go, the news of the next version will find it. True for all that is no file. */
+bool is_present_locked(struct tree *t, const struct inode_key *key, uint32_t version);
 void inode_put_locked(struct tree *t, struct inode *i, uint64_t nlookup);
 uint64_t inode_hash(const struct inode_key *key);
 /* Stable over remounts: made from ids and names only. */

@@ -217,8 +217,9 @@ static int find(struct tree *t, const struct inode_key *dir, const char *name,
 	}
 }
 
-int tree_lookup(struct tree *t, uint64_t parent, const char *name, struct tree_entry *ret,
-		struct store_waiter *w)
+/* -EAGAIN: it changed while it was looked for. */
+static int lookup_once(struct tree *t, uint64_t parent, const char *name, struct tree_entry *ret,
+		       struct store_waiter *w)
 {
 	struct inode_key dir, key = { 0 };
 	uint32_t version = 0;
@@ -245,7 +246,9 @@ int tree_lookup(struct tree *t, uint64_t parent, const char *name, struct tree_e
 	pthread_mutex_lock(&t->lock);
 	if (!t->has_lost_negatives)
 		negative_take_locked(t, parent, name);
-	if (r == 0) {
+	if (r == 0 && !is_present_locked(t, &key, version)) {
+		r = -EAGAIN;
+	} else if (r == 0) {
 		i = inode_ref_locked(t, &key, version);
 		if (i) {
 			ret->nodeid = i->nodeid;
@@ -256,6 +259,17 @@ int tree_lookup(struct tree *t, uint64_t parent, const char *name, struct tree_e
 		}
 	}
 	pthread_mutex_unlock(&t->lock);
+	return r;
+}
+
+int tree_lookup(struct tree *t, uint64_t parent, const char *name, struct tree_entry *ret,
+		struct store_waiter *w)
+{
+	int r;
+
+	do
+		r = lookup_once(t, parent, name, ret, w);
+	while (r == -EAGAIN);
 	return r;
 }
 
