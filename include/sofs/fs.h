@@ -42,6 +42,10 @@ _must_check_ int fs_run(struct fs *fs, void (*ready)(void *userdata), void *user
 void fs_stop(struct fs *fs);
 void fs_free(struct fs *fs);
 
+/* Calls fn when the kernel was told of all changes up to now; what is held back because somebody waits in the directory
+ * comes later. From a thread of its own, and at the latest in fs_free(). 0; or -errno, and fn is never called. */
+_must_check_ int fs_after_notices(struct fs *fs, void (*fn)(void *userdata), void *userdata);
+
 struct fs_status {
 	uint64_t nr_requests; /* from the kernel */
 	uint64_t nr_lookup, nr_readdir, nr_read, nr_getattr, nr_other;

@@ -36,6 +36,8 @@ struct refresh {
 	struct control_call *call;
 	int64_t ids[MAX_IDS];
 	size_t nr, next;
+	bool was_known; /* the question of ids[next], before it was asked for */
+	char text[64];
 };
 
 int service_new(const struct status_source *src, struct service **ret)
@@ -108,11 +110,37 @@ static bool is_stopping(struct service *sv)
 	return stopping;
 }
 
+static void on_told(void *userdata)
+{
+	struct refresh *rf = userdata;
+
+	finish(rf, true, rf->text);
+}
+
+/* Whoever asked looks next, and shall see what is new: so the kernel is told first. */
+static void finish_when_told(struct refresh *rf)
+{
+	struct service *sv = rf->service;
+	int r = -ECANCELED;
+
+	pthread_mutex_lock(&sv->lock);
+	if (!sv->is_stopping)
+		r = fs_after_notices(sv->src.fs, on_told, rf);
+	pthread_mutex_unlock(&sv->lock);
+	if (r < 0)
+		on_told(rf);
+}
+
+static bool is_known(struct refresh *rf)
+{
+	struct store_question q;
+
+	return store_peek_question(rf->service->src.store, rf->ids[rf->next], &q);
+}
+
 /* Nothing of *rf may be touched after a store_refresh() that waits: its callback may have run to the end. */
 static void step(struct refresh *rf)
 {
-	char text[64];
-
 	while (rf->next < rf->nr) {
 		int r;
 
@@ -120,6 +148,7 @@ static void step(struct refresh *rf)
 			finish(rf, false, "the process is ending");
 			return;
 		}
+		rf->was_known = is_known(rf);
 		r = store_refresh(rf->service->src.store, rf->ids[rf->next], &rf->waiter);
 		if (r == -EINPROGRESS)
 			return;
@@ -130,11 +159,11 @@ static void step(struct refresh *rf)
 		rf->next++;
 	}
 	if (rf->nr == 1 && rf->ids[0] == 0)
-		snprintf(text, sizeof(text), "asked for everything again");
+		snprintf(rf->text, sizeof(rf->text), "asked for everything again");
 	else
-		snprintf(text, sizeof(text), "asked for %zu question%s again", rf->nr,
+		snprintf(rf->text, sizeof(rf->text), "asked for %zu question%s again", rf->nr,
 			 rf->nr == 1 ? "" : "s");
-	finish(rf, true, text);
+	finish_when_told(rf);
 }
 
 static void on_wake(struct store_waiter *w, const struct failure *failure)
@@ -143,6 +172,11 @@ static void on_wake(struct store_waiter *w, const struct failure *failure)
 
 	if (failure) {
 		fail(rf, failure->err, failure->text);
+		return;
+	}
+	/* One that is gone now was there; one that never was is probably a slip of the pen. */
+	if (rf->ids[rf->next] && !rf->was_known && !is_known(rf)) {
+		fail(rf, -ENOENT, NULL);
 		return;
 	}
 	rf->next++;

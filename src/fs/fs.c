@@ -266,6 +266,11 @@ void fs_free(struct fs *fs)
 	free(fs);
 }
 
+int fs_after_notices(struct fs *fs, void (*fn)(void *userdata), void *userdata)
+{
+	return fs->notifier ? notifier_after(fs->notifier, fn, userdata) : -ENOTCONN;
+}
+
 void fs_get_status(struct fs *fs, struct fs_status *ret)
 {
 	*ret = (struct fs_status){

@@ -86,6 +86,8 @@ void reply_failure(struct fs *fs, fuse_req_t req, const char *tried, uint64_t no
 		   const char *name, const struct failure *failure);
 
 /* notify.c */
+/* fn runs in the notifier's thread after the notices that are queued now, or in notifier_free(). */
+_must_check_ int notifier_after(struct notifier *n, void (*fn)(void *userdata), void *userdata);
 int notifier_new(struct fs *fs, struct notifier **ret);
 void notifier_free(struct notifier *n);
 void notifier_add(void *userdata, const struct tree_notice *notice); /* userdata: struct fs */

@@ -17,6 +17,8 @@
 struct notice {
 	struct list node;
 	struct tree_notice what;
+	void (*fn)(void *userdata); /* instead of a notice: somebody wants to know when it is its turn */
+	void *userdata;
 };
 
 struct held_dir {
@@ -70,13 +72,16 @@ static void *notifier_main(void *arg)
 		}
 		next = list_entry(n->queue.next, struct notice, node);
 		list_del(&next->node);
-		held = map_get(&n->held, next->what.nodeid);
+		held = next->fn ? NULL : map_get(&n->held, next->what.nodeid);
 		if (held && next->what.kind == TREE_INVAL_ENTRY) {
 			list_push_back(&held->deferred, &next->node);
 			continue;
 		}
 		pthread_mutex_unlock(&n->lock);
-		send_notice(n->fs, &next->what);
+		if (next->fn)
+			next->fn(next->userdata);
+		else
+			send_notice(n->fs, &next->what);
 		free(next);
 		pthread_mutex_lock(&n->lock);
 	}
@@ -110,6 +115,8 @@ static void drop_all(struct list *notices)
 		struct notice *n = list_entry(notices->next, struct notice, node);
 
 		list_del(&n->node);
+		if (n->fn)
+			n->fn(n->userdata);
 		free(n);
 	}
 }
@@ -138,6 +145,21 @@ void notifier_free(struct notifier *n)
 	free(n);
 }
 
+int notifier_after(struct notifier *n, void (*fn)(void *userdata), void *userdata)
+{
+	struct notice *q = calloc(1, sizeof(*q));
+
+	if (!q)
+		return -ENOMEM;
+	q->fn = fn;
+	q->userdata = userdata;
+	pthread_mutex_lock(&n->lock);
+	list_push_back(&n->queue, &q->node);
+	pthread_cond_signal(&n->wake);
+	pthread_mutex_unlock(&n->lock);
+	return 0;
+}
+
 void notifier_add(void *userdata, const struct tree_notice *notice)
 {
 	struct fs *fs = userdata;
@@ -146,7 +168,7 @@ void notifier_add(void *userdata, const struct tree_notice *notice)
 
 	if (!n)
 		return;
-	q = malloc(sizeof(*q));
+	q = calloc(1, sizeof(*q));
 	if (!q) {
 		log_error("fs", "out of memory: the kernel is not told of a change nodeid=%llu",
 			  (unsigned long long)notice->nodeid);
