@@ -240,7 +240,9 @@ static int vector_send_locked(struct store *st)
 	r = api_get(st->api, &q, vector_done, v, NULL);
 	if (r < 0) {
 		vector_put_back_locked(st, v);
-		log_error("store", "cannot queue a request for questions: %s", strerror(-r));
+		if (r != -ECANCELED) /* the process is ending */
+			log_error("store", "cannot queue a request for questions: %s",
+				  strerror(-r));
 		return r;
 	}
 	st->recent[st->next_recent].hash = vector_hash(v);
