@@ -183,6 +183,7 @@ void client_on_response(void *userdata, struct http_response *resp)
 	was_limited = throttle_was_limited(&api->throttle, now_ms);
 	api_unlock(api);
 	outcome_read(&o, resp, method_name(r->method), r->filter != FILTER_TOTAL, was_limited);
+	log_hide_secret(o.failure.text); /* a server may repeat what it was sent */
 	log_debug("api", "answer path=%s status=%d bytes=%zu items=%zu ms=%" PRIu64 " %s", r->path,
 		  resp->status, resp->body.len, o.env.nr_items, now_ms - r->sent_ms,
 		  o.failure.text);
