@@ -47,7 +47,7 @@ static void name_came(struct tree *t, const struct inode_key *dir, const char *n
 	if (i) {
 		nodeid = i->nodeid;
 		was_negative = negative_take_locked(t, nodeid, name);
-		had_listing = i->has_listing;
+		had_listing = i->has_listing || i->nr_calls;
 		i->has_listing = false;
 		i->has_missed = i->has_missed || (!in_order && i->nr_readers);
 	}

@@ -258,9 +258,7 @@ static int fill_names(struct fill *f, const struct inode_key *key, off_t off,
 	}
 }
 
-/* While a directory is read it counts as one that the kernel keeps: what comes in this moment is told. */
-static int begin_reading(struct tree *t, uint64_t nodeid, off_t off, struct inode_key *ret,
-			 bool *had_listing)
+static int begin_reading(struct tree *t, uint64_t nodeid, off_t off, struct inode_key *ret)
 {
 	struct inode *i;
 
@@ -268,8 +266,7 @@ static int begin_reading(struct tree *t, uint64_t nodeid, off_t off, struct inod
 	i = inode_get_locked(t, nodeid);
 	if (i) {
 		*ret = i->key;
-		*had_listing = i->has_listing;
-		i->has_listing = true;
+		i->nr_calls++;
 		i->nr_readers += !off;
 	}
 	pthread_mutex_unlock(&t->lock);
@@ -278,7 +275,7 @@ static int begin_reading(struct tree *t, uint64_t nodeid, off_t off, struct inod
 
 /* At the end of the directory the kernel keeps what it has read. If a name came in where the reader had passed, it must
  * not. (What comes in the order of the directory he has seen.) */
-static void end_reading(struct tree *t, uint64_t nodeid, bool is_end, bool had_listing)
+static void end_reading(struct tree *t, uint64_t nodeid, bool is_end)
 {
 	struct tree_notice n = { .kind = TREE_INVAL_INODE, .nodeid = nodeid };
 	bool has_missed = false;
@@ -286,13 +283,13 @@ static void end_reading(struct tree *t, uint64_t nodeid, bool is_end, bool had_l
 
 	pthread_mutex_lock(&t->lock);
 	i = inode_get_locked(t, nodeid);
-	if (i && !is_end && !had_listing)
-		i->has_listing = false;
-	if (i && is_end && i->nr_readers)
-		i->nr_readers--;
-	if (i && is_end && i->has_missed) {
-		has_missed = true;
-		i->has_missed = i->has_listing = false;
+	if (i && i->nr_calls)
+		i->nr_calls--;
+	if (i && is_end) {
+		has_missed = i->has_missed;
+		i->has_listing = !has_missed;
+		i->has_missed = false;
+		i->nr_readers -= i->nr_readers > 0;
 	}
 	pthread_mutex_unlock(&t->lock);
 	if (has_missed && t->config.notice)
@@ -304,14 +301,13 @@ int tree_readdir(struct tree *t, uint64_t nodeid, off_t off, bool plus, tree_fil
 {
 	struct fill f = { .t = t, .plus = plus, .fn = fill, .userdata = userdata };
 	struct inode_key key;
-	bool had_listing;
 	int r;
 
-	r = begin_reading(t, nodeid, off, &key, &had_listing);
+	r = begin_reading(t, nodeid, off, &key);
 	if (r < 0)
 		return r;
 	if (fill_dots(&f, off, &key))
 		r = fill_names(&f, &key, off, w);
-	end_reading(t, nodeid, r == 0 && !f.nr && !f.is_full, had_listing);
+	end_reading(t, nodeid, r == 0 && !f.nr && !f.is_full);
 	return r;
 }

@@ -30,11 +30,11 @@ struct inode_key {
 struct inode {
 	struct inode_key key;
 	uint32_t version;
-	bool is_old;      /* a newer version has been seen */
-	bool has_listing; /* a directory the kernel has read to its end, and may keep */
-	bool has_missed;  /* a name came into it where a reader in the middle may have passed */
-	unsigned
-		nr_readers; /* who began to read it and has not come to the end: at least that many */
+	bool is_old;         /* a newer version has been seen */
+	bool has_listing;    /* a directory the kernel has read to its end, and may keep */
+	bool has_missed;     /* a name came into it where a reader in the middle may have passed */
+	unsigned nr_readers; /* began to read it and are not at the end: at least that many */
+	unsigned nr_calls;   /* of readdir, at this moment: what comes now is told */
 	uint64_t nodeid;
 	uint64_t nlookup;
 	int64_t mtime_s;    /* of a file, when it was last looked up */
