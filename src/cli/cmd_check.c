@@ -159,7 +159,7 @@ static void say_connected(const struct login *l, struct api *api, const struct a
 }
 
 /* The sentence names the cause and the cure; which line it belongs to follows from the error. */
-static void say_failed(const struct login *l, int err, const char *text)
+static void say_failed(const struct login *l, int err, const char *text, bool was_asked)
 {
 	bool is_account = err == -EACCES,
 	     is_limit = err == -EBUSY || err == -EDQUOT || err == -EAGAIN;
@@ -171,7 +171,9 @@ static void say_failed(const struct login *l, int err, const char *text)
 	say("scope", SKIPPED, "not tried");
 	say("expiry", SKIPPED, "not tried");
 	say("team", SKIPPED, "%s: not tried", l->source.name);
-	if (is_account || is_limit)
+	if (!was_asked)
+		say("style", SKIPPED, "not tried");
+	else if (is_account || is_limit)
 		say("style", SKIPPED, "%s: answers", l->source.base_url);
 	else
 		say("style", BAD, "%s", text);
@@ -199,7 +201,7 @@ static int check(const struct login *l, const struct config *config)
 	if (r == 0)
 		say_connected(l, api, &id);
 	else
-		say_failed(l, r, failure.text[0] ? failure.text : strerror(-r));
+		say_failed(l, r, failure.text[0] ? failure.text : strerror(-r), true);
 	api_free(api);
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }
@@ -217,7 +219,7 @@ static int run_check(struct config *config, const struct operands *operands)
 			      ? LOG_LEVEL_ERROR
 			      : (enum log_level)config->log_level);
 	if (login_credentials(&login, config, &failure) < 0) {
-		say_failed(&login, -EACCES, failure.text);
+		say_failed(&login, -EACCES, failure.text, false);
 		return EXIT_FAILED;
 	}
 	return check(&login, config);
