@@ -1,4 +1,4 @@
-/* Starting, in this order; ending, in the reverse one:
+/* Starting, in this order (for the end see end()):
  *
  *   fork (background only), log, signals blocked
  *   timers     its thread
