@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -384,6 +385,16 @@ static void choose_log(const struct config *c, bool in_background)
 		complain("log-file %s: %s; logging goes on elsewhere", c->log_file, strerror(-r));
 }
 
+/* Texts come and go in pieces of some ten kilobytes. An arena for each thread would keep free pieces that no other can use
+ * (a fifth of the memory with 20,000 questions), and giving every piece back to the kernel means to zero it again
+ * when the next one comes. Before the first thread. */
+static void choose_malloc(void)
+{
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_TRIM_THRESHOLD, 16 << 20);
+	mallopt(M_MMAP_THRESHOLD, 1 << 20);
+}
+
 static int run(const struct session_args *args, int report_fd)
 {
 	struct session s = { .args = args,
@@ -393,6 +404,7 @@ static int run(const struct session_args *args, int report_fd)
 	sigset_t set, old;
 	int r;
 
+	choose_malloc();
 	choose_log(args->config, report_fd >= 0);
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);

@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -208,10 +207,6 @@ int fs_run(struct fs *fs, void (*ready_fn)(void *userdata), void *userdata)
 	sigset_t set, old;
 	int r = 0;
 
-	/* Texts come and go in pieces of some ten kilobytes; without this, each goes back to the kernel and is zeroed
-	 * again when the next one comes. */
-	mallopt(M_TRIM_THRESHOLD, 16 << 20);
-	mallopt(M_MMAP_THRESHOLD, 1 << 20);
 	sigaction(SIGUSR2, &sa, NULL);
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR2);
