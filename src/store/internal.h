@@ -108,6 +108,7 @@ struct want {
 	struct list node;      /* in store.wanted until it is sent */
 	struct vector *vector; /* NULL: not sent yet */
 	bool is_refetch;       /* the question is known, only its texts are gone */
+	bool is_refresh;       /* only its own answer will do */
 };
 
 struct tag_want {
@@ -222,6 +223,9 @@ void tags_restart_locked(struct store *st);
 /* vector.c */
 /* Parks w (may be NULL) until the id was asked for. Lock held. 0 or -errno. */
 int want_locked(struct store *st, int64_t id, bool is_refetch, struct store_waiter *w);
+/* These arrived in a listing: whoever waits for one of them need not wait for his own request. Lock held. */
+void wants_arrived_locked(struct store *st, struct entry *const *entries, size_t nr,
+			  struct list *answered);
 void vector_init(struct store *st);
 void vector_kick_locked(struct store *st);
 bool negative_check_locked(struct store *st, int64_t id);

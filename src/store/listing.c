@@ -535,18 +535,21 @@ static void job_done(void *userdata, const struct failure *failure, const struct
 	struct listing *l = job->l;
 	struct store *st = l->st;
 	struct failure why = { 0 };
-	struct list woken;
+	struct list woken, answered;
 	int64_t *gone = NULL;
 	size_t nr_gone = 0;
 	int r;
 
 	list_init(&woken);
+	list_init(&answered);
 	if (page)
 		ingest_page(job, page);
 	pthread_mutex_lock(&st->lock);
 	l->in_flight--;
 	if (page)
 		st->fetched_at_s = clock_wall_s();
+	/* A lookup that waits for its own answer blocks, in the kernel, whoever lists its directory. */
+	wants_arrived_locked(st, job->entries, job->nr_entries, &answered);
 	if (page && l->state == LIST_RUNNING) {
 		r = arrived_locked(l, job, page, &gone, &nr_gone);
 		if (r == -EIO)
@@ -584,6 +587,7 @@ static void job_done(void *userdata, const struct failure *failure, const struct
 	pthread_mutex_unlock(&st->lock);
 	for (size_t i = 0; i < nr_gone; i++)
 		store_remove(st, gone[i]);
+	waiters_wake(&answered, NULL);
 	waiters_wake(&woken, failure);
 	free(gone);
 	free(job->entries);

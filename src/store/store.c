@@ -289,11 +289,15 @@ int64_t store_newest_activity(struct store *st)
 
 int store_refresh(struct store *st, int64_t id, struct store_waiter *w)
 {
+	struct want *want;
 	int r;
 
 	pthread_mutex_lock(&st->lock);
 	if (id) {
 		r = want_locked(st, id, false, w);
+		want = map_get(&st->wants, (uint64_t)id);
+		if (want)
+			want->is_refresh = true;
 	} else {
 		r = listing_start_locked(&st->refresh);
 		if (r == 0) {

@@ -113,6 +113,20 @@ int want_locked(struct store *st, int64_t id, bool is_refetch, struct store_wait
 	return 0;
 }
 
+void wants_arrived_locked(struct store *st, struct entry *const *entries, size_t nr,
+			  struct list *answered)
+{
+	for (size_t i = 0; i < nr; i++) {
+		struct want *w = map_get(&st->wants, (uint64_t)entries[i]->id);
+
+		if (!w || w->is_refresh)
+			continue;
+		waiters_take_locked(st, &w->waiters, answered);
+		if (!w->vector) /* not asked for yet: then never */
+			want_free_locked(st, w);
+	}
+}
+
 static int compare_ids(const void *a, const void *b)
 {
 	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
