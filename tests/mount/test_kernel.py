@@ -107,18 +107,25 @@ def fifty_lookups_of_one_directory_wait_in_the_process_at_the_same_time(t):
 
 
 @test
-def lookups_wait_while_the_directory_can_be_listed_and_used(t):
-    server = t.server(synthetic=50)
-    m = t.mount(server)
+def lookups_that_wait_do_not_block_their_directory(t):
+    """The kernel lets a listing wait for a lookup of a name that is in it; so the listing answers the lookup."""
+    import time
+    server = t.server(synthetic=250)
+    m = t.mount(server, "--timeout", "20")
     m.read("questions/1/body.md")
     server.faults({"kind": "stall", "method": "questions/{ids}", "count": -1})
-    threads, out = t.threads([lambda i=i: os.stat(m / ("questions/%d" % i)) for i in (11, 21, 31)])
-    t.until(lambda: waiting(m) == 3, 8, "they wait")
-    t.eq(len(m.list("questions")), 50, "a listing beside them")
+    threads, out = t.threads([lambda i=i: os.stat(m / ("questions/%d" % i)) for i in (11, 21, 31, 1501, 5)])
+    t.until(lambda: waiting(m) == 5, 8, "they wait")
+    start = time.monotonic()
+    t.eq(len(m.list("questions")), 250, "a listing beside them")
     t.ok(m.read("questions/1/body.md"), "a warm file beside them")
+    t.le(time.monotonic() - start, 5 * t.slow, "seconds")
+    for th in threads[:4]:
+        th.join(5 * t.slow)
+    t.ok(not any(th.is_alive() for th in threads[:4]), "a lookup of what was listed still waits")
+    t.eq([type(o) for o in out[:4]], [os.stat_result] * 4, "the lookups")
     server.clear_faults()
-    for th in threads:
-        th.join(30 * t.slow)
+    threads[4].join(30 * t.slow)
 
 
 LONG = "".join("%07d %s\n" % (i, "old" * 16) for i in range(1100))      # about 60 kB
