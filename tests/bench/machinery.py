@@ -51,6 +51,10 @@ def tail(path, lines=3):
         return ""
 
 
+class TooLong(Failed):
+    pass
+
+
 class Table:
     def __init__(self, title, *columns):
         self.title, self.columns, self.rows, self.notes = title, columns, [], []
@@ -171,9 +175,18 @@ class Mount:
         if r.returncode and is_mounted(self.path):
             force_umount(self.path)
         deadline = time.monotonic() + 10
-        while pid and os.path.exists("/proc/%d" % pid) and time.monotonic() < deadline:
+        while pid and is_running(pid) and time.monotonic() < deadline:
             time.sleep(0.01)
         self.bench.mounts.remove(self)
+
+
+def is_running(pid):
+    """A zombie is not: whoever adopted it takes his time."""
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            return f.read().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def is_mounted(path):
@@ -261,7 +274,7 @@ class Bench:
             status = p.wait()
             self.children.remove(p)
             if not ended:
-                raise Failed("takes longer than %d s: %s" % (timeout, command))
+                raise TooLong("takes longer than %d s: %s" % (timeout, command))
         if status not in ok:
             raise Failed("%s: exit %d: %s" % (command, status, tail(p.errors)))
         os.unlink(p.errors)
