@@ -17,7 +17,8 @@
 struct notice {
 	struct list node;
 	struct tree_notice what;
-	void (*fn)(void *userdata); /* instead of a notice: somebody wants to know when it is its turn */
+	void (*fn)(
+		void *userdata); /* instead of a notice: somebody wants to know when it is its turn */
 	void *userdata;
 };
 

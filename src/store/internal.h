@@ -165,7 +165,7 @@ struct store {
 
 	struct listing all;     /* all questions */
 	struct listing refresh; /* the same once more, for `sofs refresh` */
-	int64_t last_t0_s; /* of the latest listing of all questions */
+	int64_t last_t0_s;      /* of the latest listing of all questions */
 	int64_t listed_at_s, fetched_at_s;
 	unsigned nr_waiting;
 	bool is_stopping;

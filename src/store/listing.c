@@ -38,7 +38,7 @@ enum {
 	MAX_VERIFIES = 3,
 	RECENT_PAST_S = 2,
 	FUTURE_S = 3600, /* beyond what any two clocks differ */
-	RESUME_S = 600, /* a failed listing goes on with its old window for so long */
+	RESUME_S = 600,  /* a failed listing goes on with its old window for so long */
 };
 
 struct page_job {
@@ -157,7 +157,7 @@ static int ask_locked(struct listing *l, int kind, unsigned page)
 		break;
 	case JOB_VERIFY_TOTAL:
 		q.fromdate = verify_start(l, l->nr_verifies);
-		/* fall through */
+		_fallthrough_;
 	case JOB_TOTAL:
 		q.todate = l->t0_s;
 		q.is_total_only = true;

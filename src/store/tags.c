@@ -289,7 +289,8 @@ void tags_restart_locked(struct store *st)
 	st->tags_page = 1;
 	st->tags_round++;
 	/* Pages of another size: the very same ones would come from the server's cache for a minute. */
-	st->tags_pagesize = st->tags_pagesize > MIN_TAGS_PAGE ? st->tags_pagesize - 1 : API_PAGESIZE;
+	st->tags_pagesize =
+		st->tags_pagesize > MIN_TAGS_PAGE ? st->tags_pagesize - 1 : API_PAGESIZE;
 	st->tags_state = tags_ask_locked(st) < 0 ? TAGS_COMPLETE : TAGS_RUNNING;
 }
 

@@ -138,7 +138,7 @@ ino_t inode_number(struct tree *t, const struct inode_key *key)
 	case NODE_ANSWERS:
 		if (!key->tag)
 			return ((uint64_t)key->qid << 4) | (key->kind == NODE_QUESTION ? 2 : 3);
-		/* fall through */
+		_fallthrough_;
 	case NODE_TAG:
 		(void)!store_tag_by_index(t->store, key->tag,
 					  &tag); /* a name even if no question has it now */

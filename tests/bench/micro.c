@@ -85,7 +85,10 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		void (*op)(const char *name);
-	} ops[] = { { "open", op_open }, { "read", op_read }, { "stat", op_stat }, { "missing", op_missing } };
+	} ops[] = { { "open", op_open },
+		    { "read", op_read },
+		    { "stat", op_stat },
+		    { "missing", op_missing } };
 	double ns[PASSES];
 	char line[4096];
 

@@ -210,7 +210,7 @@ def cold(bench):
     works = [(n, m) for n, m in COLD if installed(commands[n])]
     found = {w: [] for w in works}
     nr_dirs = len(t.dirs) - 1   # that of all questions has been read by listing it
-    for k in range(bench.runs):
+    for k in range(bench.runs_few):
         # All mounts of a round list at the same time: they mostly wait for the rate.
         mounts = [(w, Mount(bench, t.server, *([] if w[1] == "default" else ["--memory", w[1]]))) for w in works]
         listings = [bench.spawn(["ls", "-f", m.questions]) for _, m in mounts]

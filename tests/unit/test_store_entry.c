@@ -45,7 +45,7 @@ static void note_news(void *userdata, const struct store_change *c)
 		ck_assert_int_eq(
 			store_get_file(f.store, c->id, c->file.kind, c->file.post_id, &now), 0);
 		ck_assert_uint_eq(now.version, c->file.version);
-		/* fall through */
+		_fallthrough_;
 	case STORE_FILE_GONE:
 		strbuf_addf(&news, " %s %" PRId64, kinds[c->file.kind], c->file.post_id);
 		if (c->event == STORE_FILE_CHANGED && c->old_version == c->file.version)

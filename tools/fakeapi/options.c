@@ -147,6 +147,8 @@ static void set_defaults(struct options *o)
 	settings_init(&o->settings);
 }
 
+static char *sample_path; /* lives as long as the program */
+
 static void set_option(struct options *o, int opt, char *value, int argc, char **argv)
 {
 	switch (opt) {
@@ -159,7 +161,9 @@ static void set_option(struct options *o, int opt, char *value, int argc, char *
 	case OPT_SAMPLE:
 		if (!value && optind < argc && argv[optind][0] != '-')
 			value = argv[optind++];
-		o->corpus = xasprintf("%s/questions.jsonl", value ? value : default_sample());
+		free(sample_path);
+		sample_path = xasprintf("%s/questions.jsonl", value ? value : default_sample());
+		o->corpus = sample_path;
 		break;
 	case OPT_CORPUS:
 		o->corpus = value;

@@ -7,6 +7,7 @@
 
 #define _cleanup_(f)                  __attribute__((cleanup(f)))
 #define _printf_(a, b)                __attribute__((format(printf, a, b)))
+#define _fallthrough_                 __attribute__((fallthrough))
 #define _must_check_                  __attribute__((warn_unused_result))
 #define ARRAY_SIZE(a)                 (sizeof(a) / sizeof((a)[0]))
 #define container_of(p, type, member) ((type *)(void *)((char *)(p)-offsetof(type, member)))
