@@ -25,6 +25,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <sofs/base/log.h>
@@ -36,6 +37,7 @@
 #include "service.h"
 #include "status.h"
 
+enum { CLAIM_TRIES = 60 };
 enum { DEFAULT_LIMIT = 50000, DEFAULT_LIMIT_PUBLIC = 2500 };
 
 /* What a signal means: leave at once; a request noted for main; fs_stop(); leave at once. */
@@ -274,10 +276,16 @@ static int make_service(struct session *s)
 	return r < 0 ? r : control_start(s->control, service_handle, s->service);
 }
 
+/* After umount(8) the process of an earlier mount needs a moment to end; a script may mount again at once. */
 static int claim_socket(struct session *s, struct failure *failure)
 {
+	const struct timespec pause = { .tv_nsec = 50 * 1000000 };
 	int r = control_new(s->args->mountpoint, &s->control, failure);
 
+	for (unsigned i = 0; r == -EADDRINUSE && i < CLAIM_TRIES; i++) {
+		nanosleep(&pause, NULL);
+		r = control_new(s->args->mountpoint, &s->control, failure);
+	}
 	if (r == -EADDRINUSE)
 		failure_set(failure, r, "another sofs is serving %s, or about to",
 			    s->args->mountpoint);
