@@ -216,6 +216,19 @@ def a_second_mount_at_the_same_place_is_refused(t):
 
 
 @test
+def a_place_can_be_mounted_again_at_once_after_umount8(t):
+    """umount(8) does not wait for the process."""
+    server = t.server()
+    path = t.sub("place")
+    for _ in range(5):
+        server.next_client()
+        r = t.sofs("mount", "--api-url", server.url, "acme", path, env=dict(t.env, SOFS_TOKEN="tok-ro"))
+        t.eq((r.returncode, r.stderr), (0, ""), "sofs mount")
+        t.ok(os.listdir(path + "/questions"), "questions")
+        t.eq(t.run("umount", path).returncode, 0, "umount")
+
+
+@test
 def two_mounts_of_a_team_live_side_by_side(t):
     server = t.server()
     server.excused.add("repeats")       # "never the same twice" is promised of one mount
