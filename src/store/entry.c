@@ -296,7 +296,7 @@ static int install_locked(struct store *st, const struct question *q, uint64_t j
 		set_changed = diff_files_locked(st, e, t, old, tags_changed, news);
 		tell_question(news, STORE_QUESTION_CHANGED, e->id, set_changed);
 	}
-	st->nr_files += t->nr_files - e->nr_files;
+	st->nr_files = st->nr_files - e->nr_files + t->nr_files; /* 64 bits: it may shrink */
 	free(e->files);
 	e->files = TAKE_PTR(t->files);
 	e->nr_files = t->nr_files;

@@ -241,7 +241,9 @@ END_TEST
 START_TEST(answers_and_comments_come_and_go)
 {
 	struct fake_question *q = one_question();
+	struct store_status before, after;
 
+	store_get_status(st, &before);
 	q->nr_answers = 2;
 	q->answers[1] = (struct fake_answer){ .id = 12, .text = "no" };
 	ck_assert_str_eq(news_of_refresh(1), "~ 1 meta 1\n+ 1 answer 12\nchanged 1\n");
@@ -253,6 +255,8 @@ START_TEST(answers_and_comments_come_and_go)
 	ck_assert_ptr_nonnull(strstr(news_of_refresh(1), "- 1 answer 12 was \"no\n\"\n"));
 	ck_assert_ptr_nonnull(strstr(strbuf_str(&news), "~ 1 answer 11 was \"yes\n\"\n"));
 	ck_assert_ptr_nonnull(strstr(strbuf_str(&news), "- 1 answer comments 12 was \"### "));
+	store_get_status(st, &after);
+	ck_assert_uint_eq(after.nr_files, before.nr_files);
 }
 END_TEST
 
