@@ -21,7 +21,8 @@ enum {
 	NEGATIVE_TTL_S = 60,   /* an id that the server did not know may exist after this */
 	MAX_NEGATIVES = 65536, /* remembered at most */
 	MIN_TAGS_PAGE = 80,    /* refreshes within RECENT_S ask for pages of other sizes */
-	RECENT_S = 60, /* the same thing is not asked twice within this (api-v2.3: throttle) */
+	RECENT_S = 60,     /* the same thing is not asked twice within this (api-v2.3: throttle) */
+	MAX_RECENT = 2048, /* vectors of that time: at most 30 in a second */
 	LISTING_BUDGET_MS =
 		120000, /* a page may wait that long: a backoff must not end a listing */
 };
@@ -160,7 +161,7 @@ struct store {
 	struct {
 		uint64_t hash;
 		uint64_t at_ms;
-	} recent[256]; /* vectors sent within RECENT_S */
+	} recent[MAX_RECENT]; /* vectors sent within RECENT_S */
 	unsigned next_recent;
 
 	struct listing all;     /* all questions */

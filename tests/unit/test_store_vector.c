@@ -322,6 +322,21 @@ START_TEST(one_question_refreshed_again_and_again_is_never_the_same_request)
 }
 END_TEST
 
+START_TEST(nor_is_it_when_hundreds_were_refreshed_in_between)
+{
+	struct waiting w;
+
+	server_add_many(1, 700, "c");
+	for (int i = 0; i <= 700; i++) {
+		waiting_init(&w);
+		ck_assert_int_eq(store_refresh(st, i % 700 + 1, &w.w), -EINPROGRESS);
+		server_answer_all();
+		ck_assert_int_eq(w.nr_wakes, 1);
+		clock_fake_advance(50); /* the rate by default */
+	}
+}
+END_TEST
+
 START_TEST(without_memory_for_the_request_readers_can_still_be_taken_back)
 {
 	struct store_question q;
@@ -362,6 +377,7 @@ static Suite *store_vector_suite(void)
 	tcase_add_test(tc, a_failure_reaches_all_who_wait_and_is_not_remembered);
 	tcase_add_test(tc, an_answer_that_lacks_a_known_question_says_that_it_is_gone);
 	tcase_add_test(tc, one_question_refreshed_again_and_again_is_never_the_same_request);
+	tcase_add_test(tc, nor_is_it_when_hundreds_were_refreshed_in_between);
 	tcase_add_test(tc, without_memory_for_the_request_readers_can_still_be_taken_back);
 	suite_add_tcase(s, tc);
 	return s;
