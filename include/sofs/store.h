@@ -39,7 +39,8 @@ struct store_config {
 struct store_waiter {
 	struct list node;
 	void (*wake)(struct store_waiter *w, const struct failure *failure);
-	bool is_parked; /* guarded by the store */
+	bool is_parked;       /* guarded by the store */
+	enum api_route route; /* what it waits for; likewise */
 };
 
 enum file_kind { FILE_BODY, FILE_META, FILE_COMMENTS, FILE_ANSWER, FILE_ANSWER_COMMENTS };
@@ -93,9 +94,9 @@ void store_free(struct store *st);
 
 /* Takes a parked waiter back. True: its wake will not run. False: it ran or is running. */
 bool store_cancel(struct store *st, struct store_waiter *w);
-/* Why a parked waiter has waited in vain until now, for the error after its deadline: -EBUSY (throttled),
+/* Why a waiter that was parked has waited in vain until now, for the error after its deadline: -EBUSY (throttled),
  * -EDQUOT, -EHOSTUNREACH, -EACCES, else -ETIMEDOUT. */
-int store_wait_reason(struct store *st, struct failure *failure);
+int store_wait_reason(struct store *st, const struct store_waiter *w, struct failure *failure);
 
 /* 0, -ENOENT, -EINPROGRESS (asks by id, joined with others into one vector). */
 int store_get_question(struct store *st, int64_t id, struct store_question *ret,

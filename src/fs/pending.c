@@ -163,7 +163,7 @@ static void pending_timer(struct timer *t)
 
 	is_late = now >= atomic_load(&p->deadline_ms);
 	if (is_late)
-		store_wait_reason(fs->store, &failure);
+		store_wait_reason(fs->store, &p->waiter, &failure);
 	else if (atomic_load(&p->is_interrupted) && is_dying(p->pid))
 		failure_set(&failure, -EINTR, "interrupted");
 	if (failure.err && store_cancel(fs->store, &p->waiter)) {

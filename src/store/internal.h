@@ -242,7 +242,8 @@ int listing_start_locked(struct listing *l);
 bool listing_is_complete_locked(struct store *st, uint32_t tag);
 
 /* store.c */
-void waiter_park_locked(struct store *st, struct list *waiters, struct store_waiter *w);
+void waiter_park_locked(struct store *st, struct list *waiters, enum api_route route,
+			struct store_waiter *w);
 /* Moves the waiters to `out`; they count as woken from now on. */
 void waiters_take_locked(struct store *st, struct list *waiters, struct list *out);
 /* Calls their wake functions. No lock held. */

@@ -655,7 +655,7 @@ int store_list_questions(struct store *st, uint32_t tag, int64_t after, struct s
 	if (n) {
 		r = (int)n;
 	} else if (r == 0 && !listing_is_complete_locked(st, tag)) {
-		waiter_park_locked(st, &listing_for_locked(st, tag)->waiters, w);
+		waiter_park_locked(st, &listing_for_locked(st, tag)->waiters, API_QUESTIONS, w);
 		r = -EINPROGRESS;
 	}
 	pthread_mutex_unlock(&st->lock);

@@ -66,10 +66,12 @@ void store_free(struct store *st)
 	free(st);
 }
 
-void waiter_park_locked(struct store *st, struct list *waiters, struct store_waiter *w)
+void waiter_park_locked(struct store *st, struct list *waiters, enum api_route route,
+			struct store_waiter *w)
 {
 	if (!w)
 		return;
+	w->route = route;
 	list_push_back(waiters, &w->node);
 	w->is_parked = true;
 	st->nr_waiting++;
@@ -109,10 +111,16 @@ bool store_cancel(struct store *st, struct store_waiter *w)
 	return was;
 }
 
-int store_wait_reason(struct store *st, struct failure *failure)
+/* A pause that the server asked for holds for one route only. */
+int store_wait_reason(struct store *st, const struct store_waiter *w, struct failure *failure)
 {
-	int r = api_obstacle(st->api, API_QUESTIONS, failure);
+	enum api_route route;
+	int r;
 
+	pthread_mutex_lock(&st->lock);
+	route = w->route;
+	pthread_mutex_unlock(&st->lock);
+	r = api_obstacle(st->api, route, failure);
 	if (r == 0) {
 		failure_set(failure, -ETIMEDOUT, "the server did not answer within %u s",
 			    st->config.timeout_s);
@@ -302,7 +310,7 @@ int store_refresh(struct store *st, int64_t id, struct store_waiter *w)
 		r = listing_start_locked(&st->refresh);
 		if (r == 0) {
 			tags_restart_locked(st);
-			waiter_park_locked(st, &st->refresh.waiters, w);
+			waiter_park_locked(st, &st->refresh.waiters, API_QUESTIONS, w);
 		}
 	}
 	pthread_mutex_unlock(&st->lock);

@@ -325,7 +325,7 @@ int store_list_tags(struct store *st, uint32_t after, struct store_tag *ret, siz
 	if (n)
 		r = (int)n;
 	else if (r == 0 && st->tags_state == TAGS_RUNNING) {
-		waiter_park_locked(st, &st->tag_list_waiters, w);
+		waiter_park_locked(st, &st->tag_list_waiters, API_TAGS, w);
 		r = -EINPROGRESS;
 	}
 	pthread_mutex_unlock(&st->lock);
@@ -396,7 +396,7 @@ static int tag_want_locked(struct store *st, const char *file_name, const char *
 	list_for_each (pos, &st->tag_wants) {
 		tw = list_entry(pos, struct tag_want, node);
 		if (!strcmp(tw->file_name, file_name)) {
-			waiter_park_locked(st, &tw->waiters, w);
+			waiter_park_locked(st, &tw->waiters, API_TAG_INFO, w);
 			return -EINPROGRESS;
 		}
 	}
@@ -413,7 +413,7 @@ static int tag_want_locked(struct store *st, const char *file_name, const char *
 		return r;
 	}
 	list_push_back(&st->tag_wants, &tw->node);
-	waiter_park_locked(st, &tw->waiters, w);
+	waiter_park_locked(st, &tw->waiters, API_TAG_INFO, w);
 	return -EINPROGRESS;
 }
 
@@ -437,7 +437,7 @@ int store_get_tag(struct store *st, const char *file_name, struct store_tag *ret
 		   !text_parse_name(&name, file_name) || !text_can_be_tag(strbuf_str(&name))) {
 		r = -ENOENT;
 	} else if (st->tags_state == TAGS_RUNNING) {
-		waiter_park_locked(st, &st->tag_list_waiters, w);
+		waiter_park_locked(st, &st->tag_list_waiters, API_TAGS, w);
 		r = -EINPROGRESS;
 	} else {
 		r = tag_want_locked(st, file_name, strbuf_str(&name), w);

@@ -108,7 +108,7 @@ int want_locked(struct store *st, int64_t id, bool is_refetch, struct store_wait
 			st->first_wanted_ms = now;
 	}
 	st->last_wanted_ms = now;
-	waiter_park_locked(st, &w->waiters, waiter);
+	waiter_park_locked(st, &w->waiters, API_QUESTIONS_BY_ID, waiter);
 	vector_kick_locked(st);
 	return 0;
 }

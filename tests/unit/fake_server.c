@@ -488,9 +488,11 @@ bool api_cancel(struct api *api, uint64_t call)
 
 int api_obstacle(struct api *api, enum api_route route, struct failure *failure)
 {
-	if (server.obstacle)
-		failure_set(failure, server.obstacle, "an obstacle");
-	return server.obstacle;
+	int r = server.obstacle ? server.obstacle : route == API_TAGS ? server.tags_obstacle : 0;
+
+	if (r)
+		failure_set(failure, r, "an obstacle");
+	return r;
 }
 
 void api_get_status(struct api *api, struct api_status *ret)

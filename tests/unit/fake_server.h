@@ -57,7 +57,8 @@ struct fake_server {
 	bool refuses;        /* api_get() fails at once */
 	bool is_total_wrong; /* the total speaks of one more than there is */
 	int64_t clock_skew_s;
-	int obstacle;
+	int obstacle;      /* of all routes */
+	int tags_obstacle; /* of the list of tags alone */
 
 	struct fake_query *queries;
 	unsigned nr_queries;

@@ -160,12 +160,35 @@ END_TEST
 START_TEST(the_reason_for_waiting_is_the_obstacle_or_a_silent_server)
 {
 	struct failure failure = { 0 };
+	struct store_question q;
+	struct waiting w;
 
-	ck_assert_int_eq(store_wait_reason(st, &failure), -ETIMEDOUT);
+	waiting_init(&w);
+	ck_assert_int_eq(store_get_question(st, 7, &q, &w.w), -EINPROGRESS);
+	ck_assert_int_eq(store_wait_reason(st, &w.w, &failure), -ETIMEDOUT);
 	ck_assert_str_eq(failure.text, "the server did not answer within 10 s");
 	server.obstacle = -EDQUOT;
-	ck_assert_int_eq(store_wait_reason(st, &failure), -EDQUOT);
+	ck_assert_int_eq(store_wait_reason(st, &w.w, &failure), -EDQUOT);
 	ck_assert_str_eq(failure.text, "an obstacle");
+	server_answer_all();
+}
+END_TEST
+
+START_TEST(the_reason_is_that_of_what_is_waited_for)
+{
+	struct failure failure = { 0 };
+	struct waiting tags, question;
+	struct store_question q;
+	struct store_tag tag;
+
+	waiting_init(&tags);
+	waiting_init(&question);
+	ck_assert_int_eq(store_list_tags(st, 0, &tag, 1, &tags.w), -EINPROGRESS);
+	ck_assert_int_eq(store_get_question(st, 7, &q, &question.w), -EINPROGRESS);
+	server.tags_obstacle = -EBUSY;
+	ck_assert_int_eq(store_wait_reason(st, &tags.w, &failure), -EBUSY);
+	ck_assert_int_eq(store_wait_reason(st, &question.w, &failure), -ETIMEDOUT);
+	server_answer_all();
 }
 END_TEST
 
@@ -307,6 +330,7 @@ static Suite *store_flight_suite(void)
 	tcase_add_test(tc, a_waiter_may_free_itself_when_it_is_woken);
 	tcase_add_test(tc, who_is_woken_may_ask_for_the_next_at_once);
 	tcase_add_test(tc, the_reason_for_waiting_is_the_obstacle_or_a_silent_server);
+	tcase_add_test(tc, the_reason_is_that_of_what_is_waited_for);
 	tcase_add_test(tc, readers_who_come_and_lose_patience_while_everything_changes);
 	suite_add_tcase(s, tc);
 	return s;
