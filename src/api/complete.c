@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cjson/cJSON.h>
@@ -23,6 +24,7 @@
 
 #define MAX_PAGES 60    /* for all lists of one page of questions together */
 #define MAX_GAPS  10000 /* remembered */
+#define RECENT_MS 60000 /* the server answers the same from its cache, and calls it a repetition */
 #define MAX_LIST  10000 /* a list that is longer already is left as it is */
 
 /* ---- Is anything missing? ----------------------------------------------------------------------- */
@@ -130,6 +132,7 @@ struct completion {
 	int64_t ids[API_MAX_IDS];
 	size_t nr_ids;
 	unsigned page, nr_pages;
+	unsigned pagesize;
 };
 
 static void completion_free(struct completion *c)
@@ -281,6 +284,42 @@ static void merge(struct completion *c, const struct api_item *item)
 		cJSON_Delete(element);
 }
 
+static int by_id(const void *va, const void *vb)
+{
+	const int64_t *a = va, *b = vb;
+
+	return (*a > *b) - (*a < *b);
+}
+
+static bool was_asked_lately(const struct api *api, uint64_t hash)
+{
+	uint64_t now_ms = clock_mono_ms();
+
+	for (size_t i = 0; i < API_MAX_LISTS; i++)
+		if (api->lists[i].hash == hash && api->lists[i].at_ms + RECENT_MS > now_ms)
+			return true;
+	return false;
+}
+
+/* The same gaps may have to be filled again within a minute: a question that was looked up is on a page of the
+ * listing, or is refreshed. Pages of another size are another request. The order of the ids means nothing. */
+static void choose_pagesize(struct completion *c)
+{
+	struct api *api = c->api;
+	int64_t ids[API_MAX_IDS];
+	uint64_t hash, size;
+
+	memcpy(ids, c->ids, c->nr_ids * sizeof(*ids));
+	qsort(ids, c->nr_ids, sizeof(*ids), by_id);
+	hash = hash_bytes(HASH_SEED + c->phase, ids, c->nr_ids * sizeof(*ids));
+	for (size = API_PAGESIZE; size > 1 && was_asked_lately(api, hash_u64(hash ^ size)); size--)
+		;
+	c->pagesize = (unsigned)size;
+	api->lists[api->next_list].hash = hash_u64(hash ^ size);
+	api->lists[api->next_list].at_ms = clock_mono_ms();
+	api->next_list = (api->next_list + 1) % API_MAX_LISTS;
+}
+
 static void fetched(void *userdata, const struct outcome *failure, struct reply *reply);
 
 static int fetch(struct completion *c)
@@ -293,7 +332,7 @@ static int fetch(struct completion *c)
 	for (size_t i = 0; i < c->nr_ids; i++)
 		strbuf_addf(&path, "%s%" PRId64, i ? ";" : "", c->ids[i]);
 	strbuf_adds(&path, is_answers ? "/answers" : "/comments");
-	strbuf_addf(&params, "order=asc&sort=creation&page=%u&pagesize=%d", c->page, API_PAGESIZE);
+	strbuf_addf(&params, "order=asc&sort=creation&page=%u&pagesize=%u", c->page, c->pagesize);
 	r = request_new(is_answers ? METHOD_QUESTION_ANSWERS : METHOD_POST_COMMENTS, &path,
 			&params);
 	if (!r)
@@ -324,6 +363,7 @@ static void advance(struct completion *c)
 		finish_with(c, NULL);
 		return;
 	}
+	choose_pagesize(c);
 	r = fetch(c);
 	if (r < 0) {
 		failure_set(&failure, r, "%s", strerror(-r));

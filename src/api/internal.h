@@ -13,6 +13,7 @@
 
 #define API_MAX_QUEUED      10000
 #define API_DEFAULT_TIMEOUT 10
+#define API_MAX_LISTS       2048 /* of a minute: at most 30 in a second */
 
 /* What the service counts as one method: the route without its ids. Backoff is kept for each. */
 enum method {
@@ -103,6 +104,10 @@ struct api {
 
 	/* network thread only */
 	struct map gaps; /* question -> shape whose gaps cannot be filled: see complete.c */
+	struct {
+		uint64_t hash, at_ms;
+	} lists[API_MAX_LISTS]; /* asked for lately to fill gaps: likewise */
+	unsigned next_list;
 
 	pthread_mutex_t lock;
 	/* lock: all that follows */

@@ -148,6 +148,30 @@ START_TEST(a_gap_that_cannot_be_filled_is_asked_for_once)
 }
 END_TEST
 
+/* The service calls the same request within a minute a repetition, and answers it from its cache. */
+START_TEST(the_same_gap_is_never_the_same_request_within_a_minute)
+{
+	static const char page[] = "{\"items\":[{\"question_id\":1,\"answer_count\":1}]}";
+	static const char answers[] = "{\"items\":[{\"question_id\":1,\"answer_id\":2}]}";
+	static const char *const sizes[] = { "&pagesize=100&", "&pagesize=99&", "&pagesize=98&" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		ask();
+		fake_answer(2 * i, 200, page);
+		client_tick(api);
+		ck_assert_ptr_nonnull(strstr(fake.sent[2 * i + 1].url, "/questions/1/answers"));
+		ck_assert_ptr_nonnull(strstr(fake.sent[2 * i + 1].url, sizes[i]));
+		fake_answer(2 * i + 1, 200, answers);
+	}
+	clock_fake_advance(61000);
+	ask();
+	fake_answer(6, 200, page);
+	client_tick(api);
+	ck_assert_ptr_nonnull(strstr(fake.sent[7].url, sizes[0]));
+	fake_answer(7, 200, answers);
+}
+END_TEST
+
 START_TEST(a_listing_without_an_end_is_ended)
 {
 	unsigned i = 1;
@@ -230,6 +254,7 @@ static Suite *api_complete_suite(void)
 	tcase_add_test(tc, missing_answers_and_comments_are_merged);
 	tcase_add_test(tc, a_count_that_stays_wrong_is_accepted);
 	tcase_add_test(tc, a_gap_that_cannot_be_filled_is_asked_for_once);
+	tcase_add_test(tc, the_same_gap_is_never_the_same_request_within_a_minute);
 	tcase_add_test(tc, a_listing_without_an_end_is_ended);
 	tcase_add_test(tc, a_failure_on_the_way_fails_the_call);
 	tcase_add_test(tc, many_posts_are_asked_for_in_vectors_of_100);
