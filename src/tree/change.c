@@ -152,10 +152,39 @@ static void file_changed(struct tree *t, const struct store_change *c)
 	}
 }
 
+/* The time of a directory above the questions is that of the newest activity in it. (What comes or goes in a listing
+ * that the kernel keeps is told with it.) */
+static void time_changed(struct tree *t, const struct inode_key *dir, int64_t mtime_s)
+{
+	uint64_t nodeid = 0;
+	struct inode *i;
+
+	pthread_mutex_lock(&t->lock);
+	i = inode_find_locked(t, dir);
+	if (i && mtime_s > 0 && i->mtime_s != mtime_s) {
+		i->mtime_s = mtime_s;
+		nodeid = i->nodeid;
+	}
+	pthread_mutex_unlock(&t->lock);
+	if (nodeid)
+		tell(t, TREE_INVAL_ATTR, nodeid, NULL);
+}
+
 static void question_changed(struct tree *t, int64_t id)
 {
+	const struct inode_key tags_dir = { .kind = NODE_TAGS };
+	int64_t newest_s = store_newest_activity(t->store);
 	uint32_t tags[MAX_VIEWS];
 	size_t nr = views(t, id, tags);
+
+	time_changed(t, &tags_dir, newest_s);
+	for (size_t i = 0; i < nr; i++) {
+		struct inode_key dir = view_key(tags[i]);
+		struct store_tag tag = { .mtime_s = newest_s };
+
+		if (!tags[i] || store_tag_by_index(t->store, tags[i], &tag) == 0)
+			time_changed(t, &dir, tag.mtime_s);
+	}
 
 	for (size_t i = 0; i < nr; i++) {
 		for (uint8_t kind = NODE_QUESTION; kind <= NODE_ANSWERS; kind++) {

@@ -37,7 +37,7 @@ struct inode {
 	unsigned nr_calls;   /* of readdir, at this moment: what comes now is told */
 	uint64_t nodeid;
 	uint64_t nlookup;
-	int64_t mtime_s;    /* of a file, when it was last looked up */
+	int64_t mtime_s;    /* of a file or a directory, when it was last looked up or told */
 	uint64_t size;      /* likewise */
 	struct blob *text;  /* of an old version, or of a snapshot */
 	struct inode *next; /* same hash */

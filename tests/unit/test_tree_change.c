@@ -221,6 +221,37 @@ START_TEST(votes_touch_only_meta_json_and_times)
 }
 END_TEST
 
+START_TEST(new_activity_is_told_of_the_directories_that_show_its_time)
+{
+	static const char *const dirs[] = { "questions", "tags", "tags/c", "tags/c/5",
+					    "questions/5" };
+	char line[64];
+	const char *told;
+
+	one_question();
+	server_add(7, T0 - 900, "git");
+	refresh(7);
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
+		node(dirs[i]);
+	node("tags/git");
+	take_notices();
+	server_find(5)->activity_s = T0 - 10;
+	refresh(5);
+	told = take_notices();
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+		snprintf(line, sizeof(line), "attr %s\n", dirs[i]);
+		assert_told(told, line);
+	}
+	ck_assert_uint_eq(count(told, "attr tags/git\n"), 0);
+	server_find(5)->score = 3;
+	refresh(5);
+	told = take_notices();
+	ck_assert_uint_eq(count(told, "attr questions\n") + count(told, "attr tags\n") +
+				  count(told, "attr tags/c\n"),
+			  0);
+}
+END_TEST
+
 /* A name that comes in behind the place of a reader in the middle of a directory: he will not see it, and the kernel
  * must not keep his listing for the whole truth. */
 START_TEST(a_name_that_a_reader_in_the_middle_has_passed_is_told_at_his_end)
@@ -392,6 +423,7 @@ static Suite *tree_change_suite(void)
 	tcase_add_test(tc, another_tag_is_told_as_a_move_and_a_changed_link_count);
 	tcase_add_test(tc, a_question_that_gets_a_tag_is_told_to_who_was_denied_it_there);
 	tcase_add_test(tc, votes_touch_only_meta_json_and_times);
+	tcase_add_test(tc, new_activity_is_told_of_the_directories_that_show_its_time);
 	tcase_add_test(tc, a_name_that_a_reader_in_the_middle_has_passed_is_told_at_his_end);
 	tcase_add_test(tc, a_name_that_came_while_nobody_read_is_told_once);
 	tcase_add_test(tc, a_question_tagged_behind_a_reader_of_the_tag_is_told_at_his_end);
