@@ -49,7 +49,8 @@ static void lookup_reply(struct fs *fs, fuse_req_t req, int r, uint64_t parent, 
 		reply_entry(fs, req, r, e);
 		return;
 	}
-	failure_set(&failure, r, "%s", "");
+	/* Never ESTALE, as in op_getattr(). */
+	failure_set(&failure, r == -ESTALE ? -ENOENT : r, "%s", "");
 	reply_failure(fs, req, "look up", parent, name, &failure);
 }
 

@@ -153,8 +153,10 @@ static void pending_timer(struct timer *t)
 		pending_unref(p);
 		return;
 	}
-	if (is_retry) /* the next attempt may finish: the timer must be armed, as it was before */
-		timer_start(fs->timers, &p->timer, atomic_load(&p->deadline_ms));
+	if (is_retry) /* the next attempt may finish, or wait: the timer must be armed, as it was before */
+		timer_start(fs->timers, &p->timer,
+			    atomic_load(&p->is_interrupted) ? now + INTERRUPT_POLL_MS
+							    : atomic_load(&p->deadline_ms));
 	pthread_mutex_unlock(&fs->pending_lock);
 	if (is_retry) {
 		pending_attempt(p);
@@ -181,7 +183,8 @@ static void pending_timer(struct timer *t)
 		pending_unref(p);
 		return;
 	}
-	timer_start(fs->timers, &p->timer, due);
+	if (!p->is_retrying) /* else it was armed meanwhile, for sooner */
+		timer_start(fs->timers, &p->timer, due);
 	pthread_mutex_unlock(&fs->pending_lock);
 }
 
