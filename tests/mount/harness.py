@@ -658,6 +658,10 @@ class Context:
         left = [e for e in left if e[1].startswith("fuse")]
         for point, _, _ in left:
             subprocess.run(["umount", "-l", point], stderr=subprocess.DEVNULL)
+        # Whoever was told to end a moment ago may still be at it.
+        end = time.monotonic() + 3 * self.slow
+        while time.monotonic() < end and any(map(is_alive, descendants(os.getpid()))):
+            time.sleep(0.02)
         pids = [p for p in descendants(os.getpid()) if is_alive(p)]
         names = [command_line(p) for p in pids]
         for p in pids:
