@@ -230,6 +230,7 @@ int fs_run(struct fs *fs, void (*ready_fn)(void *userdata), void *userdata)
 	pendings_abort(fs);
 	stop_workers(fs);
 	pendings_abort(fs);
+	atomic_store(&fs->is_closed, true);
 	fuse_session_unmount(fs->se);
 	fs->is_mounted = false;
 	if (has_ready)

@@ -22,7 +22,8 @@ struct fs {
 	struct fuse_session *se;   /* constant after fs_new() */
 	bool is_mounted;
 	int64_t mounted_at_s;
-	uint64_t init_unique; /* of the INIT request, for io.c */
+	uint64_t init_unique;  /* of the INIT request, for io.c */
+	atomic_bool is_closed; /* the device is about to be closed: see io.c */
 
 	pthread_t workers[MAX_WORKERS];
 	unsigned nr_workers;

@@ -33,6 +33,12 @@ static ssize_t io_writev(int fd, struct iovec *iov, int count, void *userdata)
 	struct iovec patched[2];
 	size_t n;
 
+	/* libfuse closes the device before it unmounts, which may take a while, and forgets its number afterwards: a late
+	 * notice or answer must not get into a file that has the number by then. */
+	if (atomic_load(&fs->is_closed)) {
+		errno = ENODEV;
+		return -1;
+	}
 	if (fs->init_unique && count == 2 && iov[0].iov_len == sizeof(out)) {
 		memcpy(&out, iov[0].iov_base, sizeof(out));
 		if (out.unique == fs->init_unique && !out.error &&
