@@ -82,6 +82,7 @@ struct store_change {
 	uint32_t old_version;
 	struct blob *old_text; /* borrowed */
 	uint32_t tag;          /* tag index */
+	bool is_back; /* of *_NEW: it was there before, and has its old place in the order */
 };
 
 typedef void (*store_news_fn)(void *userdata, const struct store_change *change);

@@ -273,7 +273,7 @@ static int install_locked(struct store *st, const struct question *q, uint64_t j
 			  struct entry **ret)
 {
 	struct entry *e = map_get(&st->entries, (uint64_t)q->id);
-	bool is_new, tags_changed = false, set_changed = false;
+	bool is_new, is_back = e, tags_changed = false, set_changed = false;
 	int r;
 
 	if (!e)
@@ -291,7 +291,9 @@ static int install_locked(struct store *st, const struct question *q, uint64_t j
 			t->files[i].version = ++st->next_version;
 		e->is_gone = false;
 		st->nr_live++;
-		tell_question(news, STORE_QUESTION_NEW, e->id, 0);
+		news_add(news, &(struct store_change){ .event = STORE_QUESTION_NEW,
+						       .id = e->id,
+						       .is_back = is_back });
 	} else {
 		set_changed = diff_files_locked(st, e, t, old, tags_changed, news);
 		tell_question(news, STORE_QUESTION_CHANGED, e->id, set_changed);

@@ -90,6 +90,7 @@ struct listing {
 
 struct tagent {
 	uint32_t index;
+	bool has_been;       /* it was told to be there once */
 	bool is_listed;      /* the server's list, or /tags/{tag}/info, has it */
 	unsigned list_round; /* of the list that had it last */
 	char *name;          /* as the server says */

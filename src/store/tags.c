@@ -94,13 +94,16 @@ struct tagent *tag_intern_locked(struct store *st, const char *name)
 }
 
 /* After a change: tells if the tag's directory came or went by it. */
-static void tag_tell(const struct tagent *t, bool existed, struct news *news)
+static void tag_tell(struct tagent *t, bool existed, struct news *news)
 {
-	if (tag_exists(t) != existed)
-		news_add(news, &(struct store_change){
-				       .event = existed ? STORE_TAG_GONE : STORE_TAG_NEW,
-				       .tag = t->index,
-			       });
+	if (tag_exists(t) == existed)
+		return;
+	news_add(news, &(struct store_change){
+			       .event = existed ? STORE_TAG_GONE : STORE_TAG_NEW,
+			       .tag = t->index,
+			       .is_back = !existed && t->has_been,
+		       });
+	t->has_been = true;
 }
 
 static void tag_set_listed(struct tagent *t, bool is_listed, struct news *news)

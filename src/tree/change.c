@@ -209,7 +209,7 @@ void tree_news(void *userdata, const struct store_change *c)
 	case STORE_QUESTION_NEW:
 		nr = views(t, c->id, tags);
 		for (size_t i = 0; i < nr; i++)
-			question_came(t, c->id, tags[i], true);
+			question_came(t, c->id, tags[i], !c->is_back);
 		break;
 	case STORE_QUESTION_GONE: /* that it left its tags is told by UNTAGGED */
 		question_went(t, c->id, 0);
@@ -230,7 +230,7 @@ void tree_news(void *userdata, const struct store_change *c)
 		break;
 	case STORE_TAG_NEW:
 		if (store_tag_by_index(t->store, c->tag, &tag) == 0)
-			name_came(t, &tags_dir, tag.name, true);
+			name_came(t, &tags_dir, tag.name, !c->is_back);
 		break;
 	case STORE_TAG_GONE:
 		if (store_tag_by_index(t->store, c->tag, &tag) != 0 && tag.name)

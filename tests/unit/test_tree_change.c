@@ -272,6 +272,30 @@ START_TEST(a_name_that_a_reader_in_the_middle_has_passed_is_told_at_his_end)
 }
 END_TEST
 
+START_TEST(a_question_that_returns_behind_a_reader_is_told_at_his_end)
+{
+	const char *const paths[] = { "questions", "tags/c", "tags" };
+	struct fake_question *q = server_add(1, T0 - 90000, "gone,c");
+	uint64_t dir;
+	int n;
+
+	server_add_many(2, 3, "c");
+	readdir_all(node("questions"), true, 100, l, MAX);
+	dir = node(paths[_i]);
+	n = (int)readdir_all(dir, true, 100, l, MAX);
+	q->is_deleted = true;
+	refresh(1);
+	ck_assert_int_eq(readdir_once(dir, 0, true, l, n - 1), n - 1);
+	take_notices();
+	q->is_deleted = false;
+	refresh(1);
+	take_notices();
+	ck_assert_int_eq(readdir_once(dir, l[n - 2].next, true, l, 4), 0);
+	snprintf(l[0].name, sizeof(l[0].name), "inode %s\n", paths[_i]);
+	ck_assert_uint_eq(count(take_notices(), l[0].name), 1);
+}
+END_TEST
+
 START_TEST(a_name_that_came_while_nobody_read_is_told_once)
 {
 	uint64_t dir;
@@ -425,6 +449,7 @@ static Suite *tree_change_suite(void)
 	tcase_add_test(tc, votes_touch_only_meta_json_and_times);
 	tcase_add_test(tc, new_activity_is_told_of_the_directories_that_show_its_time);
 	tcase_add_test(tc, a_name_that_a_reader_in_the_middle_has_passed_is_told_at_his_end);
+	tcase_add_loop_test(tc, a_question_that_returns_behind_a_reader_is_told_at_his_end, 0, 3);
 	tcase_add_test(tc, a_name_that_came_while_nobody_read_is_told_once);
 	tcase_add_test(tc, a_question_tagged_behind_a_reader_of_the_tag_is_told_at_his_end);
 	tcase_add_test(tc, so_many_absent_names_that_they_cannot_be_remembered);
