@@ -658,8 +658,8 @@ class Context:
         left = [e for e in left if e[1].startswith("fuse")]
         for point, _, _ in left:
             subprocess.run(["umount", "-l", point], stderr=subprocess.DEVNULL)
-        # Whoever was told to end a moment ago may still be at it.
-        end = time.monotonic() + 3 * self.slow
+        # Whoever was told to end a moment ago may still be at it: it fsyncs a file, which a busy disk makes slow.
+        end = time.monotonic() + 15 * self.slow
         while time.monotonic() < end and any(map(is_alive, descendants(os.getpid()))):
             time.sleep(0.02)
         pids = [p for p in descendants(os.getpid()) if is_alive(p)]
