@@ -13,8 +13,8 @@ ETIMEDOUT, EHOSTUNREACH = errno.ETIMEDOUT, errno.EHOSTUNREACH
 
 # What the server does -> what stat() of a question says when it does so all the time.
 LASTING = {
-    "stall": ({"kind": "stall"}, ETIMEDOUT),
-    "delay": ({"kind": "delay", "ms": 8000}, ETIMEDOUT),
+    "stall": ({"kind": "stall"}, (ETIMEDOUT, EHOSTUNREACH)),
+    "delay": ({"kind": "delay", "ms": 8000}, (ETIMEDOUT, EHOSTUNREACH)),
     "trickle without end": ({"kind": "trickle", "bytes_per_s": 30}, (ETIMEDOUT, EIO)),
     "reset before": ({"kind": "reset_before"}, (EIO, EHOSTUNREACH)),
     "reset after": ({"kind": "reset_after"}, (EIO, EHOSTUNREACH)),
