@@ -47,9 +47,7 @@ static void name_came(struct tree *t, const struct inode_key *dir, const char *n
 	if (i) {
 		nodeid = i->nodeid;
 		was_negative = negative_take_locked(t, nodeid, name);
-		had_listing = i->has_listing || i->nr_calls;
-		i->has_listing = false;
-		i->has_missed = i->has_missed || (!in_order && i->nr_readers);
+		had_listing = listing_changed_locked(i, in_order);
 	}
 	pthread_mutex_unlock(&t->lock);
 	if (had_listing)
@@ -61,11 +59,20 @@ static void name_came(struct tree *t, const struct inode_key *dir, const char *n
 /* A name of the directory is gone or means another inode; `is_listed`: the set of names changed. */
 static void name_went(struct tree *t, const struct inode_key *dir, const char *name, bool is_listed)
 {
-	uint64_t nodeid = nodeid_of(t, dir);
+	bool had_listing = false;
+	uint64_t nodeid = 0;
+	struct inode *i;
 
+	pthread_mutex_lock(&t->lock);
+	i = inode_find_locked(t, dir);
+	if (i) {
+		nodeid = i->nodeid;
+		had_listing = is_listed && listing_changed_locked(i, false);
+	}
+	pthread_mutex_unlock(&t->lock);
 	if (!nodeid)
 		return;
-	if (is_listed)
+	if (had_listing)
 		tell(t, TREE_INVAL_INODE, nodeid, NULL);
 	tell(t, TREE_INVAL_ENTRY, nodeid, name);
 }

@@ -258,6 +258,24 @@ static int fill_names(struct fill *f, const struct inode_key *key, off_t off,
 	}
 }
 
+/* The kernel fills its copy of a listing from the front, and uses it when it has seen the end. As long as it is not
+ * complete it must not be dropped: the kernel (fs/fuse/readdir.c, fuse_add_dirent_to_cache) would never go on
+ * filling it, and every later reader would come to us. So what makes the first part untrue meanwhile is kept in mind
+ * until the end was read; then the whole is dropped, and the next reader fills it anew. */
+bool listing_changed_locked(struct inode *dir, bool in_order)
+{
+	if (dir->has_listing) {
+		dir->has_listing = dir->has_begun = false;
+		return true;
+	}
+	if (!in_order)
+		dir->has_missed = dir->has_begun;
+	else if (
+		dir->nr_calls) /* harmless, unless one of them is about to say that this is the end */
+		dir->has_come = true;
+	return false;
+}
+
 static int begin_reading(struct tree *t, uint64_t nodeid, off_t off, struct inode_key *ret)
 {
 	struct inode *i;
@@ -267,14 +285,13 @@ static int begin_reading(struct tree *t, uint64_t nodeid, off_t off, struct inod
 	if (i) {
 		*ret = i->key;
 		i->nr_calls++;
-		i->nr_readers += !off;
+		if (!off)
+			i->has_begun = true;
 	}
 	pthread_mutex_unlock(&t->lock);
 	return i ? 0 : -ESTALE;
 }
 
-/* At the end of the directory the kernel keeps what it has read. If a name came in where the reader had passed, it must
- * not. (What comes in the order of the directory he has seen.) */
 static void end_reading(struct tree *t, uint64_t nodeid, bool is_end)
 {
 	struct tree_notice n = { .kind = TREE_INVAL_INODE, .nodeid = nodeid };
@@ -283,14 +300,14 @@ static void end_reading(struct tree *t, uint64_t nodeid, bool is_end)
 
 	pthread_mutex_lock(&t->lock);
 	i = inode_get_locked(t, nodeid);
-	if (i && i->nr_calls)
-		i->nr_calls--;
 	if (i && is_end) {
-		has_missed = i->has_missed;
+		has_missed = i->has_missed || i->has_come;
 		i->has_listing = !has_missed;
+		i->has_begun = !has_missed;
 		i->has_missed = false;
-		i->nr_readers -= i->nr_readers > 0;
 	}
+	if (i && i->nr_calls && !--i->nr_calls)
+		i->has_come = false;
 	pthread_mutex_unlock(&t->lock);
 	if (has_missed && t->config.notice)
 		t->config.notice(t->config.userdata, &n);

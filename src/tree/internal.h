@@ -30,11 +30,13 @@ struct inode_key {
 struct inode {
 	struct inode_key key;
 	uint32_t version;
-	bool is_old;         /* a newer version has been seen */
-	bool has_listing;    /* a directory the kernel has read to its end, and may keep */
-	bool has_missed;     /* a name came into it where a reader in the middle may have passed */
-	unsigned nr_readers; /* began to read it and are not at the end: at least that many */
-	unsigned nr_calls;   /* of readdir, at this moment: what comes now is told */
+	bool is_old; /* a newer version has been seen */
+	/* What the kernel may keep of a directory's listing; see listing_changed_locked(). */
+	bool has_listing;  /* it was read to its end: the kernel keeps all of it */
+	bool has_begun;    /* it was begun: the kernel keeps a first part of it */
+	bool has_missed;   /* and the first part is not true any more */
+	bool has_come;     /* a name came behind all others during the calls of this moment */
+	unsigned nr_calls; /* of readdir, at this moment */
 	uint64_t nodeid;
 	uint64_t nlookup;
 	int64_t mtime_s;    /* of a file or a directory, when it was last looked up or told */
@@ -73,6 +75,9 @@ void inodes_release(struct tree *t);
 void negative_note_locked(struct tree *t, uint64_t dir, const char *name);
 /* True if the kernel may remember that the name does not exist; it is then forgotten here. */
 bool negative_take_locked(struct tree *t, uint64_t dir, const char *name);
+/* The directory's names changed; `in_order`: one came behind all others. True: the kernel is to be told now to drop its
+ * listing (TREE_INVAL_INODE); else it is told when that is safe. */
+bool listing_changed_locked(struct inode *dir, bool in_order);
 
 /* attr.c */
 void attr_dir(struct tree *t, const struct inode_key *key, int64_t mtime_s, struct stat *ret);

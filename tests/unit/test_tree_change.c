@@ -153,9 +153,10 @@ START_TEST(a_deleted_question_is_told_in_each_view)
 	const char *told;
 
 	one_question();
-	node("tags/c");
 	node("tags");
-	ck_assert_int_ne(questions, 0);
+	readdir_all(questions, true, 100, l, MAX);
+	readdir_all(node("tags/c"), true, 100, l, MAX);
+	take_notices();
 	server_delete(5);
 	refresh(5);
 	told = take_notices();
@@ -164,6 +165,30 @@ START_TEST(a_deleted_question_is_told_in_each_view)
 	assert_told(told, "entry tags/c/5\n");
 	assert_told(told, "inode tags/c\n");
 	assert_told(told, "entry tags/c\n"); /* it was the last with this tag */
+}
+END_TEST
+
+/* The kernel never goes on filling a listing that was dropped before it was complete. */
+START_TEST(a_listing_that_is_not_complete_is_dropped_only_at_its_end)
+{
+	uint64_t dir;
+	int n;
+
+	server_add_many(1, 30, "c");
+	readdir_all(node("questions"), true, 100, l, MAX);
+	dir = node("tags/c");
+	ck_assert_int_eq(readdir_once(dir, 0, true, l, 20), 20);
+	server_delete(3);
+	refresh(3);
+	ck_assert_uint_eq(count(take_notices(), "inode tags/c\n"), 0);
+	n = readdir_once(dir, l[19].next, true, l, 20);
+	ck_assert_int_eq(n, 12);
+	ck_assert_str_eq(take_notices(), "");
+	ck_assert_int_eq(readdir_once(dir, l[n - 1].next, true, l, 20), 0);
+	ck_assert_str_eq(take_notices(), "inode tags/c\n");
+	/* Read again from the front, it is whole and true. */
+	ck_assert_uint_eq(readdir_all(dir, true, 100, l, MAX), 31);
+	ck_assert_str_eq(take_notices(), "");
 }
 END_TEST
 
@@ -443,6 +468,7 @@ static Suite *tree_change_suite(void)
 	tcase_add_test(tc, absent_files_are_told_when_they_appear);
 	tcase_add_test(tc, a_changed_text_is_told_in_each_view_that_is_known);
 	tcase_add_test(tc, nobody_is_told_of_what_the_kernel_does_not_know);
+	tcase_add_test(tc, a_listing_that_is_not_complete_is_dropped_only_at_its_end);
 	tcase_add_test(tc, a_deleted_question_is_told_in_each_view);
 	tcase_add_test(tc, another_tag_is_told_as_a_move_and_a_changed_link_count);
 	tcase_add_test(tc, a_question_that_gets_a_tag_is_told_to_who_was_denied_it_there);
