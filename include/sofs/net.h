@@ -129,6 +129,10 @@ uint64_t throttle_ready_ms(const struct throttle *t, uint64_t now_ms, unsigned m
 /* Records a request that leaves now; the slot goes to throttle_done() when it ended. */
 unsigned throttle_sent(struct throttle *t, uint64_t now_ms);
 void throttle_done(struct throttle *t, unsigned slot, uint64_t now_ms);
+/* How many requests of the window are still counted, and when the newest of them ended; and the same for another
+ * process that starts within it. */
+unsigned throttle_recent(const struct throttle *t, uint64_t now_ms, uint64_t *ret_newest_ms);
+void throttle_prefill(struct throttle *t, uint64_t at_ms, unsigned nr);
 /* The server's words. */
 void throttle_backoff(struct throttle *t, uint64_t now_ms, unsigned method, int64_t seconds);
 void throttle_ban(struct throttle *t, uint64_t now_ms, int64_t seconds); /* seconds < 0: not said */

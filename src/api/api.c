@@ -107,7 +107,9 @@ static void load_facts(struct api *api)
 	_cleanup_free_ char *key = server_key(api);
 	struct endpoint known[2];
 	unsigned nr = endpoint_candidates(api, known);
+	uint64_t now_ms = clock_mono_ms();
 	struct facts f;
+	int64_t age_ms;
 
 	api->endpoint = known[0];
 	if (!api->facts_file || !key)
@@ -125,6 +127,12 @@ static void load_facts(struct api *api)
 	}
 	for (unsigned i = 0; i < THROTTLE_METHODS; i++)
 		api->throttle.backoff_until_ms[i] = to_mono_ms(f.backoff_until_s[i]);
+	/* (Neither in the future, by a clock that was moved, nor so long ago that it does not count.) */
+	age_ms = clock_wall_ms() - f.sent_at_ms;
+	if (age_ms >= 0 && age_ms < THROTTLE_WINDOW_MS)
+		throttle_prefill(&api->throttle,
+				 now_ms > (uint64_t)age_ms ? now_ms - (uint64_t)age_ms : 1,
+				 f.nr_sent);
 	api->throttle.ban_until_ms = to_mono_ms(f.ban_until_s);
 	api->throttle.quota_until_ms = to_mono_ms(f.quota_until_s);
 }
@@ -132,6 +140,7 @@ static void load_facts(struct api *api)
 void api_save_facts(struct api *api)
 {
 	_cleanup_free_ char *key = server_key(api);
+	uint64_t now_ms = clock_mono_ms(), newest_ms;
 	struct facts f;
 
 	if (!key || !api->facts_file)
@@ -142,6 +151,9 @@ void api_save_facts(struct api *api)
 			    .is_filter_safe = api->filter.is_safe,
 			    .ban_until_s = to_wall_s(api->throttle.ban_until_ms),
 			    .quota_until_s = to_wall_s(api->throttle.quota_until_ms) };
+	f.nr_sent = throttle_recent(&api->throttle, now_ms, &newest_ms);
+	if (f.nr_sent)
+		f.sent_at_ms = clock_wall_ms() - (int64_t)(now_ms - newest_ms);
 	if (api->is_endpoint_known)
 		memcpy(f.prefix, api->endpoint.prefix, sizeof(f.prefix));
 	memcpy(f.filter, api->filter.id, sizeof(f.filter));
@@ -220,6 +232,8 @@ static void free_secret(char *s)
 
 void api_free(struct api *api)
 {
+	uint64_t newest_ms;
+
 	if (!api)
 		return;
 	if (api->transport) {
@@ -230,7 +244,8 @@ void api_free(struct api *api)
 			api->transport->stop(api->transport);
 		else
 			client_tick(api);
-		if (api->is_facts_dirty)
+		if (api->is_facts_dirty ||
+		    throttle_recent(&api->throttle, clock_mono_ms(), &newest_ms))
 			api_save_facts(api);
 		api->transport->free(api->transport);
 	}

@@ -74,6 +74,8 @@ void facts_load(const char *path, const char *server, struct facts *ret)
 			cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "filter_safe"));
 		ret->ban_until_s = to_time(cJSON_GetObjectItemCaseSensitive(o, "ban_until"));
 		ret->quota_until_s = to_time(cJSON_GetObjectItemCaseSensitive(o, "quota_until"));
+		ret->sent_at_ms = to_time(cJSON_GetObjectItemCaseSensitive(o, "sent_at_ms"));
+		ret->nr_sent = (unsigned)to_time(cJSON_GetObjectItemCaseSensitive(o, "sent"));
 		cJSON_ArrayForEach(n, cJSON_GetObjectItemCaseSensitive(o, "backoff_until"))
 		{
 			if (i < MAX_NR_BACKOFFS)
@@ -99,6 +101,8 @@ static cJSON *to_json(const struct facts *f)
 	cJSON_AddBoolToObject(o, "filter_safe", f->is_filter_safe);
 	cJSON_AddNumberToObject(o, "ban_until", (double)f->ban_until_s);
 	cJSON_AddNumberToObject(o, "quota_until", (double)f->quota_until_s);
+	cJSON_AddNumberToObject(o, "sent_at_ms", (double)f->sent_at_ms);
+	cJSON_AddNumberToObject(o, "sent", f->nr_sent);
 	list = cJSON_AddArrayToObject(o, "backoff_until");
 	for (size_t i = 0; list && i < MAX_NR_BACKOFFS; i++)
 		cJSON_AddItemToArray(list, cJSON_CreateNumber((double)f->backoff_until_s[i]));

@@ -16,6 +16,10 @@ struct facts {
 	bool is_filter_safe;
 	int64_t backoff_until_s[THROTTLE_METHODS]; /* wall clock; 0: none */
 	int64_t ban_until_s, quota_until_s;
+	/* Requests of the last second before the end, and when the newest ended: a process that follows at once must not
+	 * send another thirty. */
+	int64_t sent_at_ms; /* wall clock */
+	unsigned nr_sent;
 };
 
 /* Always gives something: a missing or damaged file is an empty one. */

@@ -17,6 +17,16 @@ uint64_t clock_mono_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000 + 1;
 }
 
+int64_t clock_wall_ms(void)
+{
+	struct timespec ts;
+
+	if (atomic_load(&is_fake))
+		return atomic_load(&fake_wall_ms);
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
 int64_t clock_wall_s(void)
 {
 	if (atomic_load(&is_fake))

@@ -104,6 +104,29 @@ uint64_t throttle_ready_ms(const struct throttle *t, uint64_t now_ms, unsigned m
 	return ready;
 }
 
+unsigned throttle_recent(const struct throttle *t, uint64_t now_ms, uint64_t *ret_newest_ms)
+{
+	unsigned nr = 0;
+
+	*ret_newest_ms = 0;
+	for (unsigned i = 0; i < THROTTLE_RING; i++) {
+		const struct throttle_slot *s = &t->ring[i];
+		uint64_t at_ms = s->sent_ms && !s->done_ms ? now_ms : s->done_ms;
+
+		if (!s->sent_ms || at_ms + THROTTLE_WINDOW_MS <= now_ms)
+			continue;
+		*ret_newest_ms = max_ms(*ret_newest_ms, at_ms);
+		nr++;
+	}
+	return nr;
+}
+
+void throttle_prefill(struct throttle *t, uint64_t at_ms, unsigned nr)
+{
+	for (unsigned i = 0; i < nr && i < THROTTLE_RING; i++)
+		t->ring[i] = (struct throttle_slot){ .sent_ms = at_ms, .done_ms = at_ms };
+}
+
 unsigned throttle_sent(struct throttle *t, uint64_t now_ms)
 {
 	unsigned oldest = 0;

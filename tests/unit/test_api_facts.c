@@ -107,6 +107,33 @@ START_TEST(a_pause_outlives_the_process)
 }
 END_TEST
 
+START_TEST(the_rate_is_kept_over_a_restart)
+{
+	struct api_config c = { .facts_file = path };
+	enum throttle_reason reason;
+	struct api *api;
+
+	clock_fake(1000000, 1700000000);
+	api = fake_api(c);
+	for (unsigned i = 0; i < 28; i++)
+		throttle_done(&api->throttle, throttle_sent(&api->throttle, clock_mono_ms()),
+			      clock_mono_ms());
+	api_free(api);
+	clock_fake_advance(400);
+	api = fake_api(c);
+	ck_assert_uint_eq(throttle_ready_ms(&api->throttle, clock_mono_ms(), METHOD_QUESTIONS,
+					    false, &reason),
+			  clock_mono_ms() + THROTTLE_WINDOW_MS - 400);
+	ck_assert_int_eq(reason, THROTTLE_RATE);
+	api_free(api);
+	clock_fake_advance(700);
+	api = fake_api(c);
+	throttle_ready_ms(&api->throttle, clock_mono_ms(), METHOD_QUESTIONS, false, &reason);
+	ck_assert_int_eq(reason, THROTTLE_NONE);
+	api_free(api);
+}
+END_TEST
+
 static Suite *api_facts_suite(void)
 {
 	Suite *s = suite_create("api_facts");
@@ -116,6 +143,7 @@ static Suite *api_facts_suite(void)
 	tcase_add_test(tc, facts_of_each_server_are_kept_apart);
 	tcase_add_test(tc, damage_is_an_empty_file);
 	tcase_add_test(tc, a_pause_outlives_the_process);
+	tcase_add_test(tc, the_rate_is_kept_over_a_restart);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 uint64_t clock_mono_ms(void); /* monotonic, since an arbitrary start; never 0 */
+int64_t clock_wall_ms(void);  /* milliseconds since 1970-01-01 UTC */
 int64_t clock_wall_s(void);   /* seconds since 1970-01-01 UTC */
 
 /* Tests: from now on both clocks stand still at the given values until moved. */
