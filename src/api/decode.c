@@ -129,6 +129,13 @@ static bool to_int(const cJSON *n, int64_t *ret)
 	return true;
 }
 
+/* An id names a file, so it must be exact: whole, positive, and below 2^53, where doubles begin to skip numbers. */
+static bool to_id(const cJSON *n, int64_t *ret)
+{
+	return to_int(n, ret) && *ret >= 1 && *ret < MAX_ID &&
+	       (!cJSON_IsNumber(n) || n->valuedouble == (double)*ret);
+}
+
 static int read_object(const cJSON *object, const struct field *fields, size_t nr, void *to,
 		       struct failure *failure);
 
@@ -184,7 +191,7 @@ static int read_field(cJSON *n, const struct field *f, void *to, struct failure 
 	case TYPE_TIME:
 		break;
 	}
-	if (!to_int(n, &v) || (f->type == TYPE_ID && v < 1))
+	if (f->type == TYPE_ID ? !to_id(n, &v) : !to_int(n, &v))
 		return -EBADMSG;
 	if (f->type == TYPE_TIME && (v < 0 || v > MAX_TIME_S))
 		v = 0;
@@ -280,7 +287,7 @@ static int sort_list(cJSON *list, const char *date_name, const char *id_name, st
 
 		x->node = cJSON_DetachItemViaPointer(list, n);
 		if (!cJSON_IsObject(n) ||
-		    !to_int(cJSON_GetObjectItemCaseSensitive(n, id_name), &x->id) || x->id < 1) {
+		    !to_id(cJSON_GetObjectItemCaseSensitive(n, id_name), &x->id)) {
 			cJSON_Delete(n);
 			nr_broken++;
 			continue;

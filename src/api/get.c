@@ -136,6 +136,7 @@ static void answered(void *userdata, const struct outcome *failure, struct reply
 	}
 	c->page = (struct api_page){ .items = reply->env->items,
 				     .nr_items = reply->env->nr_items,
+				     .nr_dropped = reply->env->nr_dropped,
 				     .has_more = reply->env->has_more,
 				     .total = reply->env->total,
 				     .server_time_s = reply->date_s,

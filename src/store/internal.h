@@ -82,6 +82,7 @@ struct listing {
 	uint64_t nr_window_before; /* nr_window when the verification began */
 	uint64_t nr_broken_again;  /* as nr_broken, while verifying */
 	struct map seen;           /* id -> entry */
+	struct map surplus;        /* id -> entry: more than list_limit */
 	struct map confirmed;      /* id -> entry, while verifying */
 	unsigned char *done;       /* bit per page that arrived */
 	size_t done_bytes;

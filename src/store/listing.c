@@ -63,6 +63,7 @@ void listing_init(struct listing *l, struct store *st, uint32_t tag, bool is_ref
 static void listing_forget(struct listing *l)
 {
 	map_release(&l->seen);
+	map_release(&l->surplus);
 	map_release(&l->confirmed);
 	free(l->done);
 	l->done = NULL;
@@ -281,9 +282,34 @@ static int64_t *not_refreshed_locked(struct listing *l, size_t *ret_nr)
 	return ids;
 }
 
+/* What was fetched before it was known that there are more than the limit, and is not among the newest. */
+static int64_t *surplus_locked(struct listing *l, size_t *ret_nr)
+{
+	int64_t *ids = calloc(l->surplus.nr, sizeof(*ids));
+	size_t pos = 0, nr = 0;
+	uint64_t key;
+	void *value;
+
+	while (ids && map_next(&l->surplus, &pos, &key, &value))
+		if (!map_get(&l->seen, key))
+			ids[nr++] = (int64_t)key;
+	*ret_nr = nr;
+	return ids;
+}
+
+/* Out of memory only means that a few more stay than the limit says. */
+static void add_surplus_locked(struct listing *l, struct entry *e)
+{
+	(void)!map_put(&l->surplus, (uint64_t)e->id, e);
+}
+
 static void complete_locked(struct listing *l)
 {
 	l->state = LIST_COMPLETE;
+	if (l->nr_broken)
+		errors_add(-EIO, l->tag ? "tags" : "questions", "list",
+			   "the server sent things in the place of questions that are none",
+			   "these are missing in the directory; `sofs refresh` asks again");
 	if (!l->tag) {
 		l->st->listed_at_s = clock_wall_s();
 		log_info("store", "listed all questions%s seen=%zu total=%lld",
@@ -292,6 +318,7 @@ static void complete_locked(struct listing *l)
 	if (l->is_refresh && l->st->all.state == LIST_NONE && !l->st->all.in_flight) {
 		l->st->all.state = LIST_COMPLETE;
 		l->st->all.is_cut = l->is_cut;
+		l->st->all.nr_broken = l->nr_broken;
 	}
 	listing_forget(l);
 }
@@ -340,7 +367,10 @@ static int advance_locked(struct listing *l, int64_t **gone, size_t *nr_gone)
 	}
 	return 0;
 complete:
-	if (l->is_refresh && !l->is_cut)
+	if (l->surplus.nr)
+		*gone = surplus_locked(l, nr_gone);
+	else if (l->is_refresh && !l->is_cut &&
+		 !l->nr_broken) /* what is broken may be one of those not seen */
 		*gone = not_refreshed_locked(l, nr_gone);
 	complete_locked(l);
 	return 0;
@@ -373,8 +403,17 @@ static int page_arrived_locked(struct listing *l, struct page_job *job, const st
 {
 	size_t fresh;
 
-	if (job->is_by_activity != l->is_by_activity)
-		return 0; /* asked before the order was changed: its number means nothing now */
+	if (job->is_by_activity != l->is_by_activity) { /* asked before the order was changed */
+		for (size_t i = 0; i < job->nr_entries; i++)
+			add_surplus_locked(l, job->entries[i]);
+		return 0;
+	}
+	if (l->is_by_activity) {
+		size_t before = ((size_t)job->page - 1) * API_PAGESIZE;
+
+		while (job->nr_entries && before + job->nr_entries > l->st->config.list_limit)
+			add_surplus_locked(l, job->entries[--job->nr_entries]);
+	}
 	fresh = note_seen_locked(l, job, &l->seen);
 	l->nr_broken += job->nr_broken;
 	if (page_set_done(l, job->page) < 0)
@@ -400,14 +439,15 @@ static int page_arrived_locked(struct listing *l, struct page_job *job, const st
 	return 0;
 }
 
-/* More than the limit: only the newest activity is wanted, so start over in that order. The first page's
- * questions stay; they are true, only old. */
+/* More than the limit: only the newest activity is wanted, so start over in that order. What has come so far goes at the end,
+ * unless it is among them. */
 static int total_arrived_locked(struct listing *l, int64_t total)
 {
+	struct map early = { 0 };
 	uint64_t pages;
 
 	l->total = total;
-	if (total < 0)
+	if (total < 0 || l->is_by_activity)
 		return 0;
 	if ((uint64_t)total > l->st->config.list_limit) {
 		l->is_by_activity = true;
@@ -416,7 +456,10 @@ static int total_arrived_locked(struct listing *l, int64_t total)
 		l->next_page = 1;
 		l->barren = 0;
 		l->nr_window = l->nr_broken = 0;
+		early = l->seen;
+		l->seen = (struct map){ 0 };
 		listing_forget(l);
+		l->surplus = early;
 		return 0;
 	}
 	pages = ((uint64_t)total + API_PAGESIZE - 1) / API_PAGESIZE;
@@ -550,7 +593,10 @@ static void job_done(void *userdata, const struct failure *failure, const struct
 		st->fetched_at_s = clock_wall_s();
 	/* A lookup that waits for its own answer blocks, in the kernel, whoever lists its directory. */
 	wants_arrived_locked(st, job->entries, job->nr_entries, &answered);
-	if (page && l->state == LIST_RUNNING) {
+	if (page && job->nr_broken && !job->nr_entries) {
+		failure_set(&why, -EIO, "the server sent a page without a single question in it");
+		failure = &why;
+	} else if (page && l->state == LIST_RUNNING) {
 		r = arrived_locked(l, job, page, &gone, &nr_gone);
 		if (r == -EIO)
 			l->started_s = 0; /* what was read is worth nothing: not to be resumed */

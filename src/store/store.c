@@ -151,7 +151,8 @@ int store_get_question(struct store *st, int64_t id, struct store_question *ret,
 	e = entry_find_locked(st, id);
 	if (e) {
 		entry_public(e, ret);
-	} else if ((st->all.state == LIST_COMPLETE && !st->all.is_cut && !st->config.is_public) ||
+	} else if ((st->all.state == LIST_COMPLETE && !st->all.is_cut && !st->all.nr_broken &&
+		    !st->config.is_public) ||
 		   negative_check_locked(st, id)) {
 		r = -ENOENT;
 	} else {
@@ -324,7 +325,8 @@ void store_get_status(struct store *st, struct store_status *ret)
 		.nr_questions = st->nr_live,
 		.nr_files = st->nr_files,
 		.nr_tags = st->nr_tags,
-		.has_all_questions = st->all.state == LIST_COMPLETE && !st->all.is_cut,
+		.has_all_questions =
+			st->all.state == LIST_COMPLETE && !st->all.is_cut && !st->all.nr_broken,
 		.has_all_tags = st->tags_state == TAGS_COMPLETE && !st->tags_cut,
 		.is_listing = st->all.state == LIST_RUNNING || st->refresh.state == LIST_RUNNING,
 		.questions_cut = st->all.is_cut && st->all.total > (int64_t)st->nr_live

@@ -7,8 +7,10 @@
  *   - nothing in flight and no crowd lately: the id goes out at once;
  *   - something is in flight: ids gather until it returns, or for GATHER_MS;
  *   - a crowd was answered a moment ago: it will come back, but not all at the same instant; ids gather until
- *     nobody new came for QUIET_MS, or for CROWD_MS, or until there are as many as were answered the last times
- *     (once is not enough: while a crowd is still growing, its first few would be taken for all of it).
+ *     nobody new came for QUIET_MS, or for CROWD_MS, or until there are as many as there were readers the last times
+ *     (once is not enough: while a crowd is still growing, its first few would be taken for all of it). While a
+ *     vector of a crowd is on its way, the others wait for it, for FLIGHT_MS at most: or there would soon be two
+ *     crowds of half the size, that take turns.
  *
  * A vector for texts that were evicted is filled up with questions that come next in the directory and were evicted as
  * well: that is where a scan will go.
@@ -16,6 +18,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 
 #include <sofs/base/clock.h>
 #include <sofs/base/log.h>
@@ -26,8 +29,10 @@ enum {
 	GATHER_MS = 150,
 	QUIET_MS = 30,
 	CROWD_MS = 250,
+	FLIGHT_MS = 400,
 	CROWD_MEMORY_MS = 2000,
 	CROWD_STREAK = 2,
+	CROWD_MIN = 3, /* two readers are none: the second would wait for nobody */
 };
 
 struct vector {
@@ -269,17 +274,21 @@ static int vector_send_locked(struct store *st)
 /* When the queued ids may go out, as clock_mono_ms(); 0: now. */
 static uint64_t vector_due_locked(const struct store *st)
 {
-	uint64_t now = clock_mono_ms(), due;
+	uint64_t now = clock_mono_ms(), due, newest, oldest;
 
 	if (st->nr_wanted >= API_MAX_IDS)
 		return 0;
-	if (st->crowd > 1 && st->crowd_at_ms + CROWD_MEMORY_MS > now) {
+	if (st->crowd >= CROWD_MIN && st->crowd_at_ms + CROWD_MEMORY_MS > now) {
 		if (st->nr_wanted >= st->crowd && st->crowd_streak >= CROWD_STREAK &&
 		    !st->vectors_in_flight)
 			return 0;
-		due = st->last_wanted_ms + QUIET_MS;
-		if (st->vectors_in_flight || due > st->first_wanted_ms + CROWD_MS)
-			due = st->first_wanted_ms + CROWD_MS;
+		/* Those who gathered while others were on their way must not leave at once when these return, or the crowd
+		 * stays split into two that take turns. */
+		newest = MAX(st->last_wanted_ms, st->crowd_at_ms);
+		oldest = MAX(st->first_wanted_ms, st->crowd_at_ms);
+		due = MIN(newest + QUIET_MS, oldest + CROWD_MS);
+		if (st->vectors_in_flight)
+			due = st->first_wanted_ms + FLIGHT_MS;
 	} else if (st->vectors_in_flight) {
 		due = st->first_wanted_ms + GATHER_MS;
 	} else {
@@ -395,6 +404,7 @@ static void vector_done(void *userdata, const struct failure *failure, const str
 		waiters_take_locked(st, &w->waiters, is_bad ? &failed : &answered);
 		want_free_locked(st, w);
 	}
+	crowd += st->nr_wanted; /* readers: those answered, and those who gathered meanwhile */
 	if (st->crowd_at_ms + CROWD_MEMORY_MS < clock_mono_ms() || crowd > st->crowd) {
 		st->crowd = crowd;
 		st->crowd_streak = 0;

@@ -131,15 +131,15 @@ END_TEST
 
 START_TEST(what_is_missing_is_empty)
 {
-	struct question *q = decode("{\"question_id\":9007199254740992,\"comments\":null}", false);
+	struct question *q = decode("{\"question_id\":9007199254740991,\"comments\":null}", false);
 
-	ck_assert_int_eq(q->id, 9007199254740992);
+	ck_assert_int_eq(q->id, 9007199254740991);
 	ck_assert_str_eq(q->title, "");
 	ck_assert_str_eq(q->markdown, "");
 	ck_assert_ptr_null(q->link);
 	ck_assert_ptr_null(q->owner.name);
 	ck_assert_uint_eq(q->nr_answers + q->nr_comments + q->nr_tags, 0);
-	ck_assert_str_eq(q->meta_json, "{\n  \"question_id\": 9007199254740992,\n"
+	ck_assert_str_eq(q->meta_json, "{\n  \"question_id\": 9007199254740991,\n"
 				       "  \"comments\": [],\n  \"answers\": []\n}\n");
 	question_free(q);
 }
@@ -279,11 +279,32 @@ START_TEST(tags_are_decoded)
 }
 END_TEST
 
+/* An id names a file: one that is not exact would name another question. */
+START_TEST(an_id_that_is_not_exact_is_refused)
+{
+	static const char *const items[] = {
+		"{\"question_id\":1.5}",
+		"{\"question_id\":9007199254740993}",
+		"{\"question_id\":9007199254740992}",
+		"{\"question_id\":1e30}",
+		"{\"question_id\":0}",
+		"{\"question_id\":-5}",
+	};
+	struct failure why;
+	struct question *q;
+
+	for (size_t i = 0; i < ARRAY_SIZE(items); i++)
+		ck_assert_int_eq(api_decode_question(items[i], strlen(items[i]), false, &q, &why),
+				 -EBADMSG);
+}
+END_TEST
+
 static Suite *api_decode_suite(void)
 {
 	Suite *s = suite_create("api_decode");
 	TCase *tc = tcase_create("api_decode");
 
+	tcase_add_test(tc, an_id_that_is_not_exact_is_refused);
 	tcase_add_test(tc, a_question_is_decoded_sorted_and_without_duplicates);
 	tcase_add_test(tc, meta_json_has_a_fixed_order_and_no_texts);
 	tcase_add_test(tc, what_is_missing_is_empty);
