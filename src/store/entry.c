@@ -356,7 +356,7 @@ static int ingest_unchanged(struct store *st, const struct question *q, struct e
 }
 
 int64_t store_ingest(struct store *st, const struct api_item *item, bool is_encoded,
-		     struct entry **ret)
+		     const struct vector *asked, struct entry **ret)
 {
 	_cleanup_(question_freep) struct question *q = NULL;
 	_cleanup_(blob_unrefp) struct blob *old = NULL;
@@ -372,6 +372,11 @@ int64_t store_ingest(struct store *st, const struct api_item *item, bool is_enco
 	if (r < 0) {
 		log_warning("store", "left out something that is no question: %s", failure.text);
 		return r;
+	}
+	if (asked && !vector_has(asked, q->id)) {
+		log_warning("store", "left out a question that was not asked for id=%lld",
+			    (long long)q->id);
+		return -EBADMSG;
 	}
 	pthread_mutex_lock(&st->lock);
 	e = entry_find_locked(st, q->id);

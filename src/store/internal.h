@@ -184,9 +184,9 @@ struct news {
 struct rendered; /* a question decoded and rendered, not yet in the store */
 struct entry *entry_find_locked(struct store *st, int64_t id); /* NULL if gone or unknown */
 /* Takes in an item of the API: new, changed or as before. Network thread, no lock held. Returns the question's id, or
- * -errno if the item is no usable question. */
+ * -errno if the item is no usable question, or not one that the vector (may be NULL) asked for. */
 int64_t store_ingest(struct store *st, const struct api_item *item, bool is_encoded,
-		     struct entry **ret);
+		     const struct vector *asked, struct entry **ret);
 /* The question does not exist any more. Network thread, no lock held. */
 void store_remove(struct store *st, int64_t id);
 void entry_free(struct entry *e);
@@ -224,6 +224,7 @@ void news_add(struct news *news, const struct store_change *change);
 void tags_restart_locked(struct store *st);
 
 /* vector.c */
+bool vector_has(const struct vector *v, int64_t id); /* the network thread, no lock held */
 /* Parks w (may be NULL) until the id was asked for. Lock held. 0 or -errno. */
 int want_locked(struct store *st, int64_t id, bool is_refetch, struct store_waiter *w);
 /* These arrived in a listing: whoever waits for one of them need not wait for his own request. Lock held. */

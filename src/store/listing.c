@@ -554,7 +554,7 @@ static void ingest_page(struct page_job *job, const struct api_page *page)
 {
 	job->entries = calloc(page->nr_items ? page->nr_items : 1, sizeof(struct entry *));
 	for (size_t i = 0; job->entries && i < page->nr_items; i++)
-		if (store_ingest(job->l->st, &page->items[i], page->is_encoded,
+		if (store_ingest(job->l->st, &page->items[i], page->is_encoded, NULL,
 				 &job->entries[job->nr_entries]) > 0)
 			job->nr_entries++;
 	job->nr_broken = page->nr_items + page->nr_dropped - job->nr_entries;

@@ -344,6 +344,14 @@ static bool is_lost(struct store *st, const struct want *w)
 }
 
 /* Takes the items in, and marks the wants that were answered by NULL in v->wants... by clearing their ids. */
+bool vector_has(const struct vector *v, int64_t id)
+{
+	for (size_t k = 0; k < v->nr; k++)
+		if (v->wants[k]->id == id)
+			return true;
+	return false;
+}
+
 static size_t vector_ingest(struct vector *v, const struct api_page *page)
 {
 	const struct api_item *items[API_MAX_IDS] = { NULL }; /* of v->wants */
@@ -351,7 +359,7 @@ static size_t vector_ingest(struct vector *v, const struct api_page *page)
 
 	for (size_t i = 0; i < page->nr_items; i++) {
 		struct entry *e;
-		int64_t id = store_ingest(v->st, &page->items[i], page->is_encoded, &e);
+		int64_t id = store_ingest(v->st, &page->items[i], page->is_encoded, v, &e);
 
 		if (id < 0)
 			broken++;
@@ -366,7 +374,7 @@ static size_t vector_ingest(struct vector *v, const struct api_page *page)
 		struct entry *e;
 
 		if (items[k] && is_lost(v->st, v->wants[k]))
-			(void)!store_ingest(v->st, items[k], page->is_encoded, &e);
+			(void)!store_ingest(v->st, items[k], page->is_encoded, v, &e);
 	}
 	return broken + page->nr_dropped;
 }

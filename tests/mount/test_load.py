@@ -66,6 +66,7 @@ class Load:
                 if rng.randrange(2):
                     self.t.sofs("refresh", self.m.path, "questions/%d" % change["question_id"])
             if rng.randrange(4) == 0:
+                self.server.clear_faults()      # the list of those that were spent is bounded
                 self.server.ctl("POST", "faults", dict(rng.choice(FAULTS), count=2))
             time.sleep(0.05)
 

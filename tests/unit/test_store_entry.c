@@ -418,7 +418,7 @@ START_TEST(tens_of_thousands_of_answers_are_compared_in_a_moment)
 				    i ? "," : "", i + 2, round * i);
 		strbuf_adds(&json, "]}");
 		item = (struct api_item){ json.buf, json.len };
-		ck_assert_int_eq(store_ingest(st, &item, false, &e), 1);
+		ck_assert_int_eq(store_ingest(st, &item, false, NULL, &e), 1);
 	}
 	ck_assert_int_eq(store_get_file(st, 1, FILE_ANSWER, MANY + 1, &file), 0);
 	ck_assert_int_eq(store_get_file(st, 1, FILE_ANSWER, MANY + 2, &file), -ENOENT);

@@ -58,11 +58,12 @@ START_TEST(one_alone_goes_out_at_once)
 END_TEST
 
 /* Those who gather after a crowd leave when nobody new has come for some tens of milliseconds. */
-static void wait_a_while(void)
+static void wait_for_vectors(unsigned nr)
 {
-	for (int ms = 0; ms < 500; ms += 20) {
-		clock_fake_advance(20);
-		nanosleep(&(struct timespec){ .tv_nsec = 500000 }, NULL);
+	for (int ms = 0; server_counts(0).vectors < nr; ms += 5) {
+		ck_assert_int_lt(ms, 10000);
+		clock_fake_advance(5);
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 	}
 }
 
@@ -75,7 +76,7 @@ START_TEST(those_who_come_while_one_is_on_its_way_are_joined)
 		want(i + 1, &w[i]);
 	ck_assert_uint_eq(server_counts(0).vectors, 1);
 	server_answer(0);
-	wait_a_while();
+	wait_for_vectors(2);
 	ck_assert_uint_eq(server_counts(0).vectors, 2);
 	ck_assert_uint_eq(server.queries[1].q.nr_ids, 31);
 	server_answer(1);
@@ -200,7 +201,7 @@ START_TEST(after_the_crowd_a_lone_reader_does_not_wait_for_long)
 	for (int i = 0; i < 10; i++)
 		want(i + 1, &w[i]);
 	server_answer_all();
-	wait_a_while();
+	wait_for_vectors(2);
 	server_answer_all();
 	clock_fake_advance(5000);
 	want(15, &w[0]);
@@ -272,7 +273,7 @@ START_TEST(the_good_ones_beside_a_garbled_one_are_served)
 	for (int i = 0; i < 4; i++)
 		want(i + 1, &w[i]);
 	server_answer_all();
-	wait_a_while();
+	wait_for_vectors(2);
 	server_answer_all();
 	for (int i = 0; i < 4; i++) {
 		ck_assert_int_eq(w[i].nr_wakes, 1);
