@@ -135,6 +135,9 @@ bool api_cancel(struct api *api, uint64_t call);
 /* Why a call to this route cannot be sent now: 0 if it can; -EBUSY (throttled), -EDQUOT, -EHOSTUNREACH
  * (server down, next try later), -EACCES (token refused), with the sentence in *failure. */
 int api_obstacle(struct api *api, enum api_route route, struct failure *failure);
+/* The same, if it is known to last for wait_ms at least. */
+int api_obstacle_for(struct api *api, enum api_route route, uint64_t wait_ms,
+		     struct failure *failure);
 
 struct api_status {
 	enum api_style style;

@@ -99,6 +99,9 @@ bool store_cancel(struct store *st, struct store_waiter *w);
  * -EDQUOT, -EHOSTUNREACH, -EACCES, else -ETIMEDOUT. */
 int store_wait_reason(struct store *st, const struct store_waiter *w, struct failure *failure);
 
+/* Whether it is known already that nothing will come before the timeout: the server has asked for a longer pause. */
+bool store_wait_is_vain(struct store *st, const struct store_waiter *w);
+
 /* 0, -ENOENT, -EINPROGRESS (asks by id, joined with others into one vector). */
 int store_get_question(struct store *st, int64_t id, struct store_question *ret,
 		       struct store_waiter *w);

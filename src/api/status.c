@@ -2,15 +2,21 @@
 
 #include <sofs/base/clock.h>
 
-int api_obstacle(struct api *api, enum api_route route, struct failure *failure)
+int api_obstacle_for(struct api *api, enum api_route route, uint64_t wait_ms,
+		     struct failure *failure)
 {
 	uint64_t now_ms = clock_mono_ms();
 	int r;
 
 	api_lock(api);
-	r = client_obstacle_locked(api, method_of(route), now_ms, now_ms, failure);
+	r = client_obstacle_locked(api, method_of(route), now_ms, now_ms + wait_ms, failure);
 	api_unlock(api);
 	return r;
+}
+
+int api_obstacle(struct api *api, enum api_route route, struct failure *failure)
+{
+	return api_obstacle_for(api, route, 0, failure);
 }
 
 static int64_t wall_of(uint64_t mono_ms, uint64_t now_ms)

@@ -82,10 +82,11 @@ int token_read_file(const char *path, const char *what, struct strbuf *sb, struc
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct stat st;
 	ssize_t n;
+	int err = fd < 0 || fstat(fd, &st) < 0 ? errno : 0;
 
 	strbuf_addf(&name, "%s %s", what, path);
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		failure_set(failure, -errno, "%s: %s", strbuf_str(&name), strerror(errno));
+	if (err) {
+		failure_set(failure, -err, "%s: %s", strbuf_str(&name), strerror(err));
 		return failure->err;
 	}
 	/* What was opened is checked, not the name: nobody can put another file there in between. */

@@ -205,6 +205,19 @@ static void pending_interrupt(fuse_req_t req, void *serial)
 	pthread_mutex_unlock(&fs->pending_lock);
 }
 
+/* The answer after the deadline is known now: do not wait for it. */
+static void pending_hurry(struct pending *p)
+{
+	struct fs *fs = p->fs;
+
+	pthread_mutex_lock(&fs->pending_lock);
+	if (!p->is_done && timer_cancel(fs->timers, &p->timer)) {
+		atomic_store(&p->deadline_ms, clock_mono_ms());
+		timer_start(fs->timers, &p->timer, clock_mono_ms());
+	}
+	pthread_mutex_unlock(&fs->pending_lock);
+}
+
 void pending_start(struct fs *fs, fuse_req_t req, const struct pending *like)
 {
 	struct pending *p = malloc(sizeof(*p));
@@ -237,6 +250,8 @@ void pending_start(struct fs *fs, fuse_req_t req, const struct pending *like)
 	/* Before the attempt: afterwards the request may be answered and gone. */
 	fuse_req_interrupt_func(req, pending_interrupt, (void *)(uintptr_t)p->serial);
 	pending_attempt(p);
+	if (store_wait_is_vain(fs->store, &p->waiter))
+		pending_hurry(p);
 	pending_unref(p);
 	return;
 fail:

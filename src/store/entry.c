@@ -1,5 +1,6 @@
 /* Questions in the store: taking one in, finding what changed, and letting one go. */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -355,6 +356,20 @@ static int ingest_unchanged(struct store *st, const struct question *q, struct e
 	return 0;
 }
 
+/* A server whose data are broken has thousands of them: the first few say what is wrong. */
+static void warn_left_out(const char *why)
+{
+	enum { LOUD = 20 };
+	static atomic_uint nr;
+	unsigned n = atomic_fetch_add(&nr, 1);
+
+	if (n < LOUD)
+		log_warning("store", "left out something that is no question: %s%s", why,
+			    n == LOUD - 1 ? "; further ones are told at level debug only" : "");
+	else
+		log_debug("store", "left out something that is no question: %s", why);
+}
+
 int64_t store_ingest(struct store *st, const struct api_item *item, bool is_encoded,
 		     const struct vector *asked, struct entry **ret)
 {
@@ -370,7 +385,7 @@ int64_t store_ingest(struct store *st, const struct api_item *item, bool is_enco
 
 	r = api_decode_question(item->json, item->len, is_encoded, &q, &failure);
 	if (r < 0) {
-		log_warning("store", "left out something that is no question: %s", failure.text);
+		warn_left_out(failure.text);
 		return r;
 	}
 	if (asked && !vector_has(asked, q->id)) {

@@ -129,6 +129,20 @@ int store_wait_reason(struct store *st, const struct store_waiter *w, struct fai
 	return r;
 }
 
+bool store_wait_is_vain(struct store *st, const struct store_waiter *w)
+{
+	enum api_route route;
+	struct failure failure;
+	bool is_parked;
+
+	pthread_mutex_lock(&st->lock);
+	route = w->route;
+	is_parked = w->is_parked;
+	pthread_mutex_unlock(&st->lock);
+	return is_parked &&
+	       api_obstacle_for(st->api, route, st->config.timeout_s * 1000ULL, &failure) == -EBUSY;
+}
+
 bool store_peek_question(struct store *st, int64_t id, struct store_question *ret)
 {
 	struct entry *e;

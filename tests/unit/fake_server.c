@@ -486,6 +486,12 @@ bool api_cancel(struct api *api, uint64_t call)
 	return false;
 }
 
+int api_obstacle_for(struct api *api, enum api_route route, uint64_t wait_ms,
+		     struct failure *failure)
+{
+	return api_obstacle(api, route, failure);
+}
+
 int api_obstacle(struct api *api, enum api_route route, struct failure *failure)
 {
 	int r = server.obstacle ? server.obstacle : route == API_TAGS ? server.tags_obstacle : 0;
