@@ -12,6 +12,23 @@
 /* A throttled server can make a listing take long; Ctrl-C leaves, and the process goes on with it. */
 enum { TIMEOUT_S = 3600 };
 
+/* `..` to above where it began. */
+static bool climbs_out(const char *path)
+{
+	int depth = 0;
+
+	for (size_t n; *path; path += n + (path[n] == '/')) {
+		n = strcspn(path, "/");
+		if (n == 2 && path[0] == '.' && path[1] == '.')
+			depth--;
+		else if (n && !(n == 1 && path[0] == '.'))
+			depth++;
+		if (depth < 0)
+			return true;
+	}
+	return false;
+}
+
 /* Absolute paths are in the file system, all others below the mount point. */
 static int add_path(cJSON *paths, const struct target *t, const char *given)
 {
@@ -30,6 +47,9 @@ static int add_path(cJSON *paths, const struct target *t, const char *given)
 			complain("%s: not in the mount on %s", given, t->mount.path);
 			return -EXDEV;
 		}
+	} else if (climbs_out(given)) {
+		complain("%s: not in the mount on %s", given, t->mount.path);
+		return -EXDEV;
 	} else if (asprintf(&rest, "/%s", given) < 0) {
 		rest = NULL;
 	}
