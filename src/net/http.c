@@ -226,6 +226,19 @@ static int add_headers(struct exchange *x, const struct http_request *req)
 			code = curl_easy_setopt(x->easy, option, value); \
 	} while (0)
 
+/* libcurl repeats a request by itself when a kept connection turns out to be dead. Such a request would pass by the
+ * throttle, and nobody knows whether the first one was received: it ends instead, and our own retry decides. */
+static int before_request(void *userdata, char *remote_ip, char *local_ip, int remote_port,
+			  int local_port)
+{
+	struct exchange *x = userdata;
+
+	if (x->was_sent)
+		x->is_repeating = true;
+	x->was_sent = true;
+	return x->is_repeating ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
 static CURLcode set_safety(struct exchange *x, const struct http_setup *setup, const char *url)
 {
 	CURLcode code = CURLE_OK;
@@ -276,8 +289,10 @@ static CURLcode set_request(struct exchange *x, const struct http_setup *setup,
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(CURLOPT_TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
 	SET(CURLOPT_MAXAGE_CONN, MAX_IDLE_S);
-	/* libcurl repeats a request by itself when a kept connection turns out to be dead, not knowing
-	 * whether it was received. A POST must not be sent twice, so it gets a connection of its own. */
+	SET(CURLOPT_PREREQFUNCTION, before_request);
+	SET(CURLOPT_PREREQDATA, x);
+	/* A POST gets a connection of its own: one that turns out to be dead would leave it unknown whether it was
+	 * received. */
 	SET(CURLOPT_FRESH_CONNECT, req->wants_new_connection || req->form ? 1L : 0L);
 	SET(CURLOPT_PRIVATE, x);
 	return code;
@@ -401,6 +416,9 @@ void exchange_conclude(struct exchange *x, CURLcode code)
 	if (x->body_error < 0) {
 		resp->result = body_error_result(x->body_error);
 		snprintf(resp->text, sizeof(resp->text), "%s", body_error_text(x->body_error));
+	} else if (x->is_repeating) {
+		resp->result = NET_BROKEN;
+		snprintf(resp->text, sizeof(resp->text), "the connection was closed");
 	} else {
 		resp->result = classify(code);
 		if (code != CURLE_OK)

@@ -18,7 +18,9 @@ struct exchange {
 	enum inflate_encoding encoding;
 	bool is_body_begun;
 	bool is_loopback_only; /* plain http */
-	int body_error;        /* -errno of the inflater */
+	bool was_sent;
+	bool is_repeating; /* libcurl was about to send it again */
+	int body_error;    /* -errno of the inflater */
 	char error[CURL_ERROR_SIZE];
 };
 
