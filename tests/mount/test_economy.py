@@ -444,6 +444,20 @@ def a_complete_listing_answers_for_ids_that_are_not_in_it(t):
 
 
 @test
+def no_request_leaves_uncounted(t):
+    """A library that repeats a request by itself, on a connection that turned out to be dead, passes by the rate."""
+    server = t.server()
+    m = t.mount(server)
+    ids = sorted(server.questions())
+    for i in ids[:8]:
+        server.faults({"kind": "reset_before", "method": "questions/{ids}", "count": 1})
+        t.ok(m.read("questions", i, "body.md"), "question %d" % i)
+    s = m.status()["requests"]
+    t.eq(server.total(), s["sent"], "requests that the server saw, and that were counted")
+    t.eq(s["repeated"], 8, "repeated")
+
+
+@test
 def the_rate_option_is_obeyed(t):
     server = t.server(synthetic=1500)
     m = t.mount(server, "--rate", "5")
