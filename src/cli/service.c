@@ -16,7 +16,7 @@
 #include <sofs/base/errors.h>
 #include <sofs/base/list.h>
 #include <sofs/base/log.h>
-#include <sofs/text.h>
+#include <sofs/tree.h>
 
 enum { MAX_IDS = 1000 };
 
@@ -186,33 +186,10 @@ static void on_wake(struct store_waiter *w, const struct failure *failure)
 /* questions/<id>/… and tags/<tag>/<id>/… are one question; the directories above stand for the whole team. */
 int64_t service_parse_path(const char *path)
 {
-	static const struct {
-		const char *name;
-		int depth; /* components before the id */
-	} views[] = { { "questions", 1 }, { "tags", 2 } };
-	const char *part[3] = { NULL };
-	size_t len[3] = { 0 };
-	int nr = 0;
 	int64_t id;
+	int r = tree_parse_path(path, &id);
 
-	while (nr < 3) {
-		path += strspn(path, "/");
-		if (!*path)
-			break;
-		part[nr] = path;
-		len[nr] = strcspn(path, "/");
-		path += len[nr++];
-	}
-	if (nr == 0)
-		return 0;
-	for (size_t i = 0; i < ARRAY_SIZE(views); i++) {
-		if (len[0] != strlen(views[i].name) || memcmp(part[0], views[i].name, len[0]))
-			continue;
-		if (nr <= views[i].depth)
-			return 0;
-		return text_parse_id(part[views[i].depth], len[views[i].depth], &id) ? id : -ENOENT;
-	}
-	return -ENOENT;
+	return r < 0 ? r : id;
 }
 
 static int add_id(struct refresh *rf, int64_t id)

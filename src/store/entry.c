@@ -148,12 +148,10 @@ static struct blob *old_text(const struct blob *old, const struct file *f)
 	return blob_new(old->data + f->off, f->size);
 }
 
-/* Gives each new file its version and tells what differs from the old ones. True if the set of names changed. */
-static bool diff_files_locked(struct store *st, struct entry *e, struct texts *t,
+/* Gives each new file its version and tells what differs from the old ones. */
+static void diff_files_locked(struct store *st, struct entry *e, struct texts *t,
 			      const struct blob *old, bool tags_changed, struct news *news)
 {
-	bool set_changed = false;
-
 	for (uint32_t i = 0; i < t->nr_files; i++) {
 		struct file *f = &t->files[i];
 		struct file *was = file_find(e, (enum file_kind)f->kind, f->post_id);
@@ -170,7 +168,6 @@ static bool diff_files_locked(struct store *st, struct entry *e, struct texts *t
 
 			tell_file(news, STORE_FILE_CHANGED, e->id, f, was->version, text);
 		} else {
-			set_changed = true;
 			tell_file(news, STORE_FILE_NEW, e->id, f, 0, NULL);
 		}
 	}
@@ -180,11 +177,9 @@ static bool diff_files_locked(struct store *st, struct entry *e, struct texts *t
 		if (!files_find(t->files, t->nr_files, (enum file_kind)was->kind, was->post_id)) {
 			_cleanup_(blob_unrefp) struct blob *text = old_text(old, was);
 
-			set_changed = true;
 			tell_file(news, STORE_FILE_GONE, e->id, was, was->version, text);
 		}
 	}
-	return set_changed;
 }
 
 static bool has_index(const uint32_t *tags, size_t nr, uint32_t index)
@@ -274,7 +269,7 @@ static int install_locked(struct store *st, const struct question *q, uint64_t j
 			  struct entry **ret)
 {
 	struct entry *e = map_get(&st->entries, (uint64_t)q->id);
-	bool is_new, is_back = e, tags_changed = false, set_changed = false;
+	bool is_new, is_back = e, tags_changed = false;
 	int r;
 
 	if (!e)
@@ -296,8 +291,8 @@ static int install_locked(struct store *st, const struct question *q, uint64_t j
 						       .id = e->id,
 						       .is_back = is_back });
 	} else {
-		set_changed = diff_files_locked(st, e, t, old, tags_changed, news);
-		tell_question(news, STORE_QUESTION_CHANGED, e->id, set_changed);
+		diff_files_locked(st, e, t, old, tags_changed, news);
+		tell_question(news, STORE_QUESTION_CHANGED, e->id, 0);
 	}
 	st->nr_files = st->nr_files - e->nr_files + t->nr_files; /* 64 bits: it may shrink */
 	free(e->files);
