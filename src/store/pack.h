@@ -1,5 +1,5 @@
 /* Compression of what the store keeps of a question. Zstandard, level 1: a third of zlib's time to pack, a quarter to
- * unpack, and no larger (measured on 20,000 threads: 23 and 8 microseconds each, 2.3 kB of 10.4). Any thread. */
+ * unpack, and no larger, when tried on the 20,000 questions of `fakeapi --synthetic`. Any thread. */
 #pragma once
 
 #include <stddef.h>
